@@ -1,0 +1,1 @@
+"""Pure functions: tensors or feature lists in, a scalar out."""

@@ -1,0 +1,19 @@
+"""The only table of models: name -> where its class is imported from."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from videosynth.models.base import VideoModel
+
+MODELS = {
+    "vid2vid": "videosynth.models.vid2vid.model.Vid2Vid",
+}
+
+
+def model_class(name: str) -> type[VideoModel]:
+    """Import the class of a model of the table."""
+    module, _, kind = MODELS[name].rpartition(".")
+    return getattr(importlib.import_module(module), kind)

@@ -1,0 +1,1 @@
+"""Video-to-Video Synthesis (Wang et al., NeurIPS 2018)."""

@@ -1,0 +1,335 @@
+"""What every model is: a LightningModule with explicit steps, one `generate`, and a folder it can be saved to."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib
+import inspect
+import typing
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import lightning as L
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from videosynth.files import atomic, read_json, write_json
+from videosynth.types import Clip, DataSpec, Frame, Request, UserError
+
+FORMAT = 1
+
+
+class Phase(NamedTuple):
+    """What holds at a training step; a pure function of the step gives it to model and sampler alike."""
+
+    clip_length: int  # frames per training clip
+    bptt: int  # frames per chunk of truncated back-propagation through time
+    lr: float = 1.0  # factor on every group's learning rate
+    trains: tuple[str, ...] = ()  # the groups that train; empty: all
+    size: tuple[int, int] | None = None  # (H, W), None: the data's
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Modules that one optimizer (Adam) trains together."""
+
+    modules: tuple[str, ...]
+    lr: float
+    betas: tuple[float, float] = (0.5, 0.999)
+    clip: float | None = None  # gradient norm limit
+
+
+class Terms:
+    """The loss terms of one optimizer step: ``terms["adv"] = value``. See :meth:`VideoModel.step`."""
+
+    def __init__(self, weights: dict[str, float]) -> None:
+        self._weights = weights
+        self.values: dict[str, Tensor] = {}
+        self.absent: set[str] = set()
+
+    def wants(self, name: str) -> bool:
+        """False at weight 0: then neither the term nor its network is computed."""
+        if name not in self._weights:
+            raise KeyError(f"no weight is configured for the loss term {name!r}")
+        return self._weights[name] != 0
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        if not self.wants(name):
+            raise KeyError(f"the loss term {name!r} has weight 0: ask terms.wants() before computing it")
+        self.values[name] = value
+
+    def skip(self, *names: str) -> None:
+        """Say that this clip cannot give a term (too short for it, no flow)."""
+        self.absent.update(names)
+
+    def total(self) -> Tensor:
+        missing = {n for n, w in self._weights.items() if w} - self.values.keys() - self.absent
+        if missing:
+            raise KeyError(f"loss terms with a weight were not computed: {', '.join(sorted(missing))}")
+        return torch.stack([self._weights[n] * v.float() for n, v in self.values.items()]).sum()
+
+
+class VideoModel(L.LightningModule):
+    """Base of all models. A subclass holds networks and losses, and says what a training step and a frame are.
+
+    Class attributes: ``needs`` are the parts of a :class:`Request` it cannot do without ("maps", "context", "references",
+    "attributes", "frames"); ``produces`` is "frames" or "classes"; ``exported`` names the modules that make frames (their
+    averaged weights are what people share).
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+    produces: ClassVar[str] = "frames"
+    exported: ClassVar[tuple[str, ...]] = ("generator",)
+
+    groups: dict[str, Group]
+    weights: dict[str, dict[str, float]]
+
+    def __init__(self, spec: DataSpec, **arguments: Any) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.spec = spec
+        self.steps = 0  # generator steps done (Lightning's global_step counts every optimizer's)
+        self._arguments = {k: dataclasses.asdict(v) if dataclasses.is_dataclass(v) else v for k, v in arguments.items()}  # pyright: ignore[reportArgumentType]
+        self._optimizers: dict[str, Any] = {}
+
+    # ---- what a subclass gives
+
+    def phase_at(self, step: int) -> Phase:
+        """What holds at a generator step: a pure function, asked by model and sampler."""
+        raise TypeError(f"{type(self).__name__} must define phase_at")
+
+    def frames(self, request: Request) -> Iterator[Frame]:
+        """Yield the frames of a checked request; decorated with ``torch.no_grad()`` in every model."""
+        raise TypeError(f"{type(self).__name__} must define frames")
+
+    @classmethod
+    def tiny(cls) -> VideoModel:
+        """The smallest useful configuration, for tests."""
+        raise TypeError(f"{cls.__name__} must define tiny")
+
+    # ---- use
+
+    def generate(self, request: Request) -> Iterator[Frame]:
+        """Check the whole request, then return an iterator over its frames; memory does not grow with their number.
+
+        Raises:
+            UserError: something that the model needs is missing, unknown or out of range.
+        """
+        for need in sorted(self.needs):
+            if not getattr(request, need):
+                raise UserError(f"{type(self).__name__} needs {need}: pass --{need}")
+        for name, value in request.attributes.items():
+            if name not in self.spec.attributes:
+                known = ", ".join(self.spec.attributes) or "none"
+                raise UserError(f"unknown attribute {name!r}; this model knows: {known}")
+            if value not in self.spec.attributes[name]:
+                raise UserError(f"unknown {name} {value!r}; choose from: {', '.join(self.spec.attributes[name])}")
+        if not request.seeds:
+            raise UserError("no seeds: pass at least one")
+        return self.frames(request)
+
+    # ---- training
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """One Adam per group, all from step 0; a phase changes rates and which groups train, never the optimizers."""
+        optimizers = []
+        for group in self.groups.values():
+            parameters = [p for m in group.modules for p in self.get_submodule(m).parameters()]
+            optimizers.append(torch.optim.Adam(parameters, lr=group.lr, betas=group.betas))
+        return optimizers
+
+    @contextlib.contextmanager
+    def step(self, name: str) -> Iterator[Terms]:
+        """One optimizer step. On entry only the group's parameters require gradients; the body computes terms; on exit
+        they are weighed, summed, checked, back-propagated, clipped, stepped and logged as ``name/term``.
+
+        Raises:
+            UserError: a term is not finite on any rank; no weight was changed.
+        """
+        group = self.groups[name]
+        trained = {id(p) for m in group.modules for p in self.get_submodule(m).parameters()}
+        others = [p for p in self.parameters() if p.requires_grad and id(p) not in trained]
+        for p in others:
+            p.requires_grad_(False)
+        try:
+            terms = Terms(self.weights[name])
+            yield terms
+            if terms.values:
+                self._finish(name, group, terms)
+        finally:
+            for p in others:
+                p.requires_grad_(True)
+
+    def _finish(self, name: str, group: Group, terms: Terms) -> None:
+        phase = self.phase_at(self.steps)
+        total = terms.total()
+        self._check_finite(name, terms)
+        self.log_dict({f"{name}/{k}": v.detach().float() for k, v in terms.values.items()}, prog_bar=False)
+        if phase.trains and name not in phase.trains:
+            return
+        optimizer = typing.cast("list[Any]", self.optimizers(use_pl_optimizer=True))
+        optimizer = (optimizer if isinstance(optimizer, list) else [optimizer])[list(self.groups).index(name)]
+        for settings in optimizer.param_groups:
+            settings["lr"] = group.lr * phase.lr
+        optimizer.zero_grad()
+        self.manual_backward(total)
+        if group.clip is not None:
+            norm = nn.utils.clip_grad_norm_((p for s in optimizer.param_groups for p in s["params"]), group.clip)
+            self.log(f"{name}/gradient", norm)
+        optimizer.step()
+
+    def _check_finite(self, name: str, terms: Terms) -> None:
+        flags = torch.stack([torch.isfinite(v.detach()).all() for v in terms.values.values()]).logical_not().float()
+        if self.trainer.world_size > 1:
+            flags = typing.cast(Tensor, self.trainer.strategy.reduce(flags, reduce_op="sum"))
+        if flags.any():
+            bad = ", ".join(f"{name}/{k}" for k, flag in zip(terms.values, flags.tolist(), strict=True) if flag)
+            raise UserError(
+                f"training stopped at step {self.steps}: the loss {bad} is not finite. The last good checkpoint is kept; "
+                "lower the learning rate, or train with --trainer.precision 32"
+            )
+
+    # ---- files
+
+    def save(self, folder: Path | str, weights: dict[str, Tensor] | None = None, dtype: torch.dtype | None = None) -> None:
+        """Write ``model.json`` and ``weights.safetensors`` (the exported modules, or ``weights`` in their place)."""
+        folder = Path(folder)
+        if weights is None:
+            weights = exported_weights(self)
+        tensors = {k: v.detach().cpu().to(dtype or v.dtype).contiguous() for k, v in weights.items()}
+        with atomic(folder / "weights.safetensors") as part:
+            part.write_bytes(safetensors.torch.save(tensors, {"format": "pt"}))
+        kind = type(self)
+        write_json(
+            folder / "model.json",
+            {
+                "format": FORMAT,
+                "class": f"{kind.__module__}.{kind.__qualname__}",
+                "arguments": self._arguments,
+                "spec": self.spec.to_json(),
+            },
+        )
+
+
+def exported_weights(model: VideoModel) -> dict[str, Tensor]:
+    """Parameters and buffers of the modules that make frames, by their names in the model."""
+    return {k: v for k, v in model.state_dict().items() if k.split(".")[0] in model.exported}
+
+
+def load(folder: Path | str, trust: Iterable[str] = ()) -> VideoModel:
+    """The model of a run folder, ready to generate (evaluation mode, CPU, fp32).
+
+    A class outside videosynth is imported only if its top package is named in ``trust``. No pickles are read.
+
+    Raises:
+        UserError: a file is missing, damaged or of another architecture.
+    """
+    folder = resolve(folder)
+    description = read_json(folder / "model.json")
+    if not isinstance(description, dict) or "class" not in description:
+        raise UserError(f"{folder / 'model.json'} does not describe a model: choose a run folder made by `videosynth train`")
+    if description.get("format") != FORMAT:
+        raise UserError(
+            f"{folder / 'model.json'} has format {description.get('format')}, this version reads {FORMAT}: update videosynth"
+        )
+    kind = _import(description["class"], set(trust))
+    try:
+        model = kind(spec=DataSpec.from_json(description["spec"]), **rebuild(kind, description["arguments"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{folder / 'model.json'} does not fit {description['class']} ({error}): make the run again") from None
+    tensors = read_tensors(folder / "weights.safetensors")
+    expected = exported_weights(model)
+    check_tensors(folder / "weights.safetensors", tensors, expected)
+    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, strict=False)
+    return model.eval()
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return safetensors.torch.load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: copy it beside model.json, or train the model") from None
+    except (safetensors.SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}): copy it again, or export it from last.ckpt") from None
+
+
+def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    """Strict comparison of names and shapes.
+
+    Raises:
+        UserError: names the first tensor that differs.
+    """
+    for name in expected:
+        if name not in found:
+            raise UserError(f"{path} lacks the tensor {name}: it belongs to another architecture than model.json")
+        if found[name].shape != expected[name].shape:
+            raise UserError(
+                f"{path}: {name} has shape {tuple(found[name].shape)}, the model expects {tuple(expected[name].shape)}: "
+                "the weights belong to another architecture than model.json"
+            )
+    for name in found:
+        if name not in expected:
+            raise UserError(f"{path} has an unknown tensor {name}: it belongs to another architecture than model.json")
+
+
+def resolve(folder: Path | str) -> Path:
+    """A run folder on disk, or the snapshot of a hub repository ``owner/name``."""
+    path = Path(folder)
+    if path.is_dir():
+        if not (path / "model.json").exists():
+            raise UserError(f"{path} is no run folder: it has no model.json. Pass the --out folder of `videosynth train`")
+        return path
+    name = str(folder)
+    if name.count("/") != 1 or name.startswith((".", "/")):
+        raise UserError(f"no run folder at {path}: check the path")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["model.json", "weights.safetensors"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"no run folder at {path}, and the hub has no such model within reach ({reason})") from None
+
+
+def rebuild(kind: type, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Constructor arguments from their JSON form: dictionaries become the dataclasses that the signature names."""
+    hints = typing.get_type_hints(kind.__init__)
+    known = inspect.signature(kind.__init__).parameters
+    for name in arguments:
+        if name not in known:
+            raise TypeError(f"unknown argument {name}")
+    return {name: _convert(hints.get(name), value) for name, value in arguments.items()}
+
+
+def _convert(hint: Any, value: Any) -> Any:
+    if isinstance(value, dict) and dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        inner = typing.get_type_hints(hint)
+        return hint(**{k: _convert(inner.get(k), v) for k, v in value.items()})
+    if isinstance(value, list) and typing.get_origin(hint) is tuple:
+        return tuple(value)
+    return value
+
+
+def _import(name: str, trust: set[str]) -> type[VideoModel]:
+    module, _, kind = name.rpartition(".")
+    package = module.split(".")[0]
+    if package != "videosynth" and package not in trust:
+        raise UserError(f"the model's class is {name}, outside videosynth: if you trust that code, pass --trust {package}")
+    try:
+        found = getattr(importlib.import_module(module), kind)
+    except (ImportError, AttributeError):
+        raise UserError(f"the model's class {name} cannot be imported: install or update the package that has it") from None
+    if not (isinstance(found, type) and issubclass(found, VideoModel)):
+        raise UserError(f"{name} is not a video model")
+    return found
+
+
+def check_batch(name: str, clip: Clip | None, batch: int) -> None:
+    """Raises UserError when a part of a request has another batch size than there are seeds."""
+    if clip is not None and clip.batch != batch:
+        raise UserError(f"{name} holds {clip.batch} items but there are {batch} seeds: pass one per video")

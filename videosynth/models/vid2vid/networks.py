@@ -1,0 +1,121 @@
+"""Networks of vid2vid (Wang et al. 2018): plain torch, bottom-up, no loss, no files.
+
+The composite generator paints frame t as ``m * h + (1 - m) * warp(x[t-1], w)`` (equation 4): a hallucinated image h,
+an occlusion mask m and a flow w, all predicted from the current and past maps and the past generated frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from videosynth import ops
+from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
+
+FLOW_SCALE = 20.0  # the flow head speaks in units of 20 pixels (reference code)
+
+
+@dataclass(frozen=True)
+class GeneratorShape:
+    """The size of a composite generator. The defaults are the paper's coarsest scale.
+
+    Attributes:
+        width: channels at full resolution (ngf); they double with each halving.
+        downsamples: halvings of height and width before the residual blocks.
+        blocks: residual blocks; the first half (rounded up) in each trunk, the rest in each branch.
+        past: past frames (and past maps) that the generator looks at; 0 makes a per-frame model.
+        flow: predict flow and mask and warp the previous frame; off, the hallucinated image is the frame.
+        checkpointing: recompute activations in the backward pass (less memory, about a third more time).
+    """
+
+    width: int = 128
+    downsamples: int = 3
+    blocks: int = 9
+    past: int = 2
+    flow: bool = True
+    checkpointing: bool = False
+
+    @property
+    def multiple(self) -> int:
+        """Height and width must be multiples of this."""
+        return 2**self.downsamples
+
+
+class Painted(NamedTuple):
+    """What the composite generator says about one frame. Without flow, ``image`` is ``raw`` and the rest is None."""
+
+    image: Tensor  # (B, 3, H, W) in [-1, 1], the composed frame
+    raw: Tensor  # (B, 3, H, W) the hallucinated image h
+    flow: Tensor | None  # (B, 2, H, W) pixels, backward
+    mask: Tensor | None  # (B, 1, H, W) in [0, 1], 1 where the hallucinated image is used
+    warped: Tensor | None  # (B, 3, H, W) the previous frame, warped
+
+
+def trunk(inputs: int, shape: GeneratorShape) -> nn.Sequential:
+    """Encoder: 7x7 entry, halvings with doubling width, first half of the residual blocks."""
+    layers = entry(inputs, shape.width)
+    for k in range(shape.downsamples):
+        layers += down(shape.width * 2**k, shape.width * 2 ** (k + 1))
+    deep = shape.width * 2**shape.downsamples
+    layers += [ResidualBlock(deep) for _ in range(shape.blocks - shape.blocks // 2)]
+    return nn.Sequential(*layers)
+
+
+def branch(shape: GeneratorShape) -> nn.Sequential:
+    """Decoder: second half of the residual blocks, then doublings back to full resolution."""
+    deep = shape.width * 2**shape.downsamples
+    layers: list[nn.Module] = [ResidualBlock(deep) for _ in range(shape.blocks // 2)]
+    for k in reversed(range(shape.downsamples)):
+        layers += up(shape.width * 2 ** (k + 1), shape.width * 2**k)
+    return nn.Sequential(*layers)
+
+
+class CompositeGenerator(nn.Module):
+    """Label and history trunks, hallucination branch, flow and mask branch (specification 1.2, appendix A of the paper).
+
+    ``map_channels`` are the channels of one frame's maps.
+    """
+
+    def __init__(self, map_channels: int, shape: GeneratorShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.label_trunk = trunk(map_channels * (shape.past + 1), shape)
+        self.image_branch = branch(shape)
+        self.image_head = nn.Sequential(*conv7(shape.width, 3), nn.Tanh())
+        if shape.past:
+            self.history_trunk = trunk(3 * shape.past, shape)
+        if shape.flow:
+            self.flow_branch = branch(shape)
+            self.flow_head = nn.Sequential(*conv7(shape.width, 2))
+            self.mask_head = nn.Sequential(*conv7(shape.width, 1), nn.Sigmoid())
+        normal_init(self)
+
+    def _run(self, module: nn.Module, x: Tensor) -> Tensor:
+        if self.shape.checkpointing and torch.is_grad_enabled():
+            return checkpoint(module, x, use_reentrant=False)  # pyright: ignore[reportReturnType]
+        return module(x)
+
+    def forward(self, maps: Tensor, history: Tensor, known: Tensor) -> Painted:
+        """One frame.
+
+        maps ``(B, (past + 1) * C, H, W)``, oldest first; history ``(B, past * 3, H, W)``, oldest first, zeros where there
+        is none; known ``(B,)`` bool: whether the item has a previous frame (else its frame is the hallucinated image).
+        H and W are multiples of ``shape.multiple``.
+        """
+        features = self._run(self.label_trunk, maps)
+        if self.shape.past:
+            features = features + self._run(self.history_trunk, history)
+        raw = self.image_head(self._run(self.image_branch, features)).float()
+        if not self.shape.flow:
+            return Painted(raw, raw, None, None, None)
+
+        motion = self._run(self.flow_branch, features)
+        flow = self.flow_head(motion).float() * FLOW_SCALE
+        first = ~known.view(-1, 1, 1, 1)
+        mask = torch.where(first, 1.0, self.mask_head(motion).float())
+        warped = ops.warp(history[:, -3:].float(), flow)
+        return Painted(mask * raw + (1 - mask) * warped, raw, flow, mask, warped)

@@ -1,0 +1,29 @@
+"""Image pyramids and padding to a network's multiple."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def halve(x: Tensor) -> Tensor:
+    """Average over 3x3 windows with stride 2; padding does not count (the pyramid of pix2pixHD and vid2vid)."""
+    return F.avg_pool2d(x, kernel_size=3, stride=2, padding=1, count_include_pad=False)
+
+
+def pyramid(x: Tensor, levels: int) -> list[Tensor]:
+    """``levels`` tensors, full size first."""
+    out = [x]
+    for _ in range(levels - 1):
+        out.append(halve(out[-1]))
+    return out
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """Replicate the right and lower edge of ``(B, C, H, W)`` until H and W are multiples; ids may be integers."""
+    bottom, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+    if not bottom and not right:
+        return x
+    if x.is_floating_point():
+        return F.pad(x, (0, right, 0, bottom), mode="replicate")
+    return F.pad(x.float(), (0, right, 0, bottom), mode="replicate").to(x.dtype)
