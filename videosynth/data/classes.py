@@ -1,0 +1,113 @@
+"""What a data set says about itself: ``dataset.yaml`` or ``classes.json`` in its folder or the folder above."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from videosynth.files import read_json
+from videosynth.types import UserError
+
+KEYS = ("classes", "colours", "void", "fps")
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Names, colours and count of the label classes; ``None`` and empty tuples where nothing is said.
+
+    ``void`` is the id of pixels without a class. ``fps`` is in frames per second.
+    """
+
+    count: int | None = None
+    names: tuple[str, ...] = ()
+    colours: tuple[tuple[int, int, int], ...] = ()
+    void: int | None = None
+    fps: float | None = None
+    file: Path | None = None
+
+
+def read_classes(root: Path) -> Classes:
+    """Read ``dataset.yaml``, else ``classes.json``, from ``root`` or its parent; without either everything is open.
+
+    A damaged file, an unknown key or a value of the wrong kind is a :class:`UserError`.
+    """
+    for folder in (root, root.parent):
+        if (folder / "dataset.yaml").is_file():
+            return _from_yaml(folder / "dataset.yaml")
+        if (folder / "classes.json").is_file():
+            return _from_json(folder / "classes.json")
+    return Classes()
+
+
+def _from_yaml(path: Path) -> Classes:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML ({reason}): mend it") from None
+    if data is None:
+        return Classes(file=path)
+    if not isinstance(data, dict):
+        raise UserError(f"{path} must hold keys and values; the keys are {', '.join(KEYS)}")
+    unknown = [str(key) for key in data if key not in KEYS]
+    if unknown:
+        raise UserError(f"{path}: unknown key {unknown[0]!r}; the keys are {', '.join(KEYS)}")
+    classes = data.get("classes")
+    names: tuple[str, ...] = ()
+    count: int | None = None
+    if isinstance(classes, list):
+        names = tuple(str(name) for name in classes)
+        count = len(names)
+    elif isinstance(classes, int) and not isinstance(classes, bool) and classes >= 1:
+        count = classes
+    elif classes is not None:
+        raise UserError(f"{path}: classes must be a list of names or a number of classes, not {classes!r}")
+    colours = _colours(path, data.get("colours"))
+    if colours and count is None:
+        count = len(colours)
+    if colours and count is not None and len(colours) != count:
+        raise UserError(f"{path}: {len(colours)} colours for {count} classes: give one colour per class")
+    void = data.get("void")
+    if void is not None and (isinstance(void, bool) or not isinstance(void, int) or void < 0):
+        raise UserError(f"{path}: void must be an id such as 255, not {void!r}")
+    fps = data.get("fps")
+    if fps is not None and (isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 1000):
+        raise UserError(f"{path}: fps must be frames per second such as 25, not {fps!r}")
+    return Classes(count, names, colours, void, None if fps is None else float(fps), path)
+
+
+def _colours(path: Path, value: Any) -> tuple[tuple[int, int, int], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise UserError(f"{path}: colours must be a list such as [[128, 64, 128], [0, 0, 142]], not {value!r}")
+    colours: list[tuple[int, int, int]] = []
+    for colour in value:
+        if not (
+            isinstance(colour, list) and len(colour) == 3 and all(type(c) is int and 0 <= c <= 255 for c in colour)
+        ):
+            raise UserError(f"{path}: a colour is three numbers 0..255 such as [128, 64, 128], not {colour!r}")
+        colours.append((colour[0], colour[1], colour[2]))
+    return tuple(colours)
+
+
+def _from_json(path: Path) -> Classes:
+    """``{"classes": [{"index", "name", "colour_rgb", "ignore"}]}``; the ignored index is void when it comes last."""
+    data = read_json(path)
+    try:
+        rows = sorted(data["classes"], key=lambda row: int(row["index"]))
+        kept = [row for row in rows if not row.get("ignore", False)]
+        ignored = [int(row["index"]) for row in rows if row.get("ignore", False)]
+        names = tuple(str(row["name"]) for row in kept)
+        colours = tuple((int(r), int(g), int(b)) for r, g, b in (row["colour_rgb"] for row in kept))
+        indices = [int(row["index"]) for row in kept]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UserError(
+            f'{path}: expected {{"classes": [{{"index": 0, "name": "Sky", "colour_rgb": [128, 128, 128]}}, ...]}}'
+        ) from None
+    if indices != list(range(len(indices))):
+        raise UserError(f"{path}: the indices of the classes must be 0, 1, 2, ... with the ignored one last")
+    return Classes(len(names), names, colours, ignored[0] if ignored else None, None, path)

@@ -1,0 +1,230 @@
+"""A draw in, a clip out. Data sets draw nothing themselves: ``dataset[draw]`` is the same clip wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, Literal, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from videosynth.data.decode import Decoder, FrameRef
+from videosynth.data.draws import Draw
+from videosynth.data.index import Index, Sequence
+from videosynth.data.transforms import (
+    Array,
+    Geometry,
+    colour_matrix,
+    fitted,
+    recolour,
+    resize_flow,
+    resize_ids,
+    resize_image,
+    resize_mask,
+)
+from videosynth.types import Clip, DataSpec, MapSpec, UserError
+
+FlowSource = Literal["teacher", "disk", "none"]
+Size = tuple[int, int]
+T = TypeVar("T")
+
+
+class Teacher(Protocol):
+    """An optical flow estimator: two ``H W 3`` uint8 images -> flow ``2 H W`` and confidence ``1 H W``, float32."""
+
+    def __call__(self, current: Array, previous: Array, /) -> tuple[Array, Array]: ...
+
+
+class Memory:
+    """Keeps what was made once, until ``limit`` bytes are in use. A pickled copy starts empty."""
+
+    def __init__(self, limit: int = 4 << 30) -> None:
+        self.limit = limit
+        self.used = 0
+        self._kept: dict[Hashable, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"limit": self.limit, "used": 0, "_kept": {}}
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        if key in self._kept:
+            return self._kept[key]
+        value = make()
+        arrays = value if isinstance(value, tuple) else (value,)
+        size = sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
+        if self.used + size <= self.limit:
+            self.used += size
+            self._kept[key] = value
+        return value
+
+
+class FrameLoader:
+    """Frames and maps of an index, decoded and resized: image ``H W 3`` uint8, ids ``H W``, dense ``H W``."""
+
+    def __init__(self, index: Index, spec: DataSpec, memory: Memory | None = None) -> None:
+        labels = spec.map("classes")
+        colours = index.classes.colours or (labels.colours if labels else ())
+        void = index.classes.void if index.classes.void is not None else (labels.void if labels else None)
+        self.decoder = Decoder(colours, void)
+        self.spec = spec
+        self.memory = memory
+
+    def _kept(self, key: Hashable, make: Callable[[], Array]) -> Array:
+        return make() if self.memory is None else self.memory.get(key, make)
+
+    def image(self, ref: FrameRef, box: Size) -> Array:
+        def make() -> Array:
+            image = self.decoder.image(ref)
+            return resize_image(image, fitted((image.shape[0], image.shape[1]), box, self.spec.fit))
+
+        return self._kept((ref, "images", box), make)
+
+    def map(self, ref: FrameRef, kind: MapSpec, box: Size) -> Array:
+        """Ids come as uint8 (classes) or int32 (instances); dense maps as uint8, or float32 when deeper."""
+
+        def make() -> Array:
+            if kind.kind == "dense":
+                dense = self.decoder.dense(ref)
+                dense = dense if dense.dtype == np.uint8 else dense.astype(np.float32)
+                return resize_image(dense, fitted((dense.shape[0], dense.shape[1]), box, self.spec.fit))
+            ids = self.decoder.ids(ref, labels=kind.kind == "classes")
+            ids = resize_ids(ids, fitted((ids.shape[0], ids.shape[1]), box, self.spec.fit))
+            if kind.kind == "instances":
+                return ids
+            if ids.size and not 0 <= int(ids.max()) <= 255:
+                raise UserError(f"{ref} holds the class id {int(ids.max())}: ids go from 0 to {kind.channels - 1}")
+            return ids.astype(np.uint8)
+
+        return self._kept((ref, kind.name, box), make)
+
+
+def stacked(arrays: list[Array]) -> Tensor:
+    """A batch of one from arrays over time."""
+    return torch.from_numpy(np.ascontiguousarray(np.stack(arrays)))[None]
+
+
+class ClipDataset(Dataset[Clip]):
+    """Clips of an index. ``flow``: from ``teacher``, from the ``flow`` type on disk, or none.
+
+    Clips are batches of one, see :class:`~videosynth.types.Clip`: frames uint8, labels uint8, instances int32,
+    dense uint8 or float32, flow and confidence float32. Void ids stay ids.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        spec: DataSpec,
+        flow: FlowSource = "none",
+        teacher: Teacher | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        if flow == "teacher" and teacher is None:
+            raise ValueError("flow='teacher' needs a teacher")
+        if flow == "disk" and "flow" not in index.types:
+            raise UserError(f"{index.root} has no flow folder: put flow files there or set data.flow to dis")
+        self.index = index
+        self.spec = spec
+        self.flow = flow
+        self.teacher = teacher
+        self.memory = memory
+        self.loader = FrameLoader(index, spec, memory)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        return self.index.lengths
+
+    def __getitem__(self, draw: Draw) -> Clip:
+        sequence = self.index.sequences[draw.sequence]
+        indices = list(draw.indices)
+        clip = Clip(keys=(f"{sequence.name}/{sequence.stems[indices[0]]}",))
+        images = [self.loader.image(_present(sequence, "images", i), draw.scaled) for i in indices]
+        height, width = images[0].shape[:2]
+        place = Geometry.of((height, width), draw.size, draw.crop, draw.flip)
+        if self.flow != "none":
+            pairs = [self._pair(sequence, i, images[t - 1 : t + 1], draw, (height, width)) for t, i in _later(indices)]
+            clip.flow, clip.confidence = _flow_tensors(pairs, place)
+        matrix = None if draw.colour is None else colour_matrix(*draw.colour)
+        cut = [place.image(image) for image in images]
+        cut = cut if matrix is None else [recolour(image, matrix) for image in cut]
+        clip.frames = stacked(cut).permute(0, 1, 4, 2, 3).contiguous()  # 1 T 3 H W
+        for kind in self.spec.maps:
+            maps = [place.planes(self.loader.map(_present(sequence, kind.name, i), kind, draw.scaled)) for i in indices]
+            joined = stacked(maps)  # 1 T H W
+            clip.maps[kind.name] = joined if kind.kind in ("classes", "instances") else joined[:, :, None]
+        return clip
+
+    def _pair(self, sequence: Sequence, i: int, images: list[Array], draw: Draw, size: Size) -> tuple[Array, Array]:
+        """Flow from frame i to the clip's frame before it, at the resized frames' size."""
+        current = _present(sequence, "images", i)
+        previous = _present(sequence, "images", i - draw.stride)
+
+        def make() -> tuple[Array, Array]:
+            if self.flow == "disk":
+                if draw.stride != 1:
+                    raise UserError(
+                        "flow on disk joins neighbouring frames: set data.max_step to 1 or data.flow to dis"
+                    )
+                flow, valid = self.loader.decoder.flow(_present(sequence, "flow", i))
+                return resize_flow(flow, size), resize_mask(valid, size)
+            assert self.teacher is not None
+            return self.teacher(images[1], images[0])
+
+        return make() if self.memory is None else self.memory.get((current, previous, "flow", draw.scaled), make)
+
+
+def _later(indices: list[int]) -> Iterator[tuple[int, int]]:
+    return ((t, i) for t, i in enumerate(indices) if t)
+
+
+def _present(sequence: Sequence, kind: str, i: int) -> FrameRef:
+    ref = sequence.at(kind, i) if kind in sequence.frames else None
+    if ref is None:
+        raise UserError(f"sequence {sequence.name} has no {kind} for frame {sequence.stems[i]}: add it")
+    return ref
+
+
+def _flow_tensors(pairs: list[tuple[Array, Array]], place: Geometry) -> tuple[Tensor, Tensor]:
+    """Flow ``1 T 2 H W`` and confidence ``1 T 1 H W``; the first frame's flow leads nowhere and has confidence 0."""
+    blank = np.zeros((2, *place.size), np.float32)
+    flows = [blank, *(place.flow(flow) for flow, _ in pairs)]
+    masks = [blank[:1], *(place.planes(mask) for _, mask in pairs)]
+    return stacked(flows), stacked(masks)
+
+
+def iterate(
+    index: Index, name: str | None, spec: DataSpec, frames: str | None = None, images: bool = True
+) -> Iterator[dict[str, Tensor]]:
+    """Stream a whole sequence in constant memory, resized and cut to ``spec.size`` as ``spec.fit`` says.
+
+    Yields one dict per frame with B = 1: the maps of ``spec`` (ids ``B H W``, dense ``B C H W``) and, if ``images``
+    and there are any, ``images`` ``B 3 H W`` uint8. ``name``: a sequence (None: the first). ``frames``: a slice.
+    A type that the model needs and the data set lacks is a :class:`UserError`, raised before the first frame.
+    """
+    index = index.subset(frames, None if name is None else [name])
+    sequence = index.sequences[0]
+    for kind in spec.maps:
+        if kind.name not in sequence.frames:
+            raise UserError(
+                f"{index.root}: sequence {sequence.name} has no {kind.name}, which the model needs: add them"
+            )
+    return _stream(sequence, FrameLoader(index, spec), images and "images" in sequence.frames)
+
+
+def _stream(sequence: Sequence, loader: FrameLoader, images: bool) -> Iterator[dict[str, Tensor]]:
+    size = loader.spec.size
+    for i in range(len(sequence)):
+        frame: dict[str, Tensor] = {}
+        for kind in loader.spec.maps:
+            array = _centre(loader.map(_present(sequence, kind.name, i), kind, size), size)
+            joined = stacked([array])[0]  # 1 H W
+            frame[kind.name] = joined if kind.kind in ("classes", "instances") else joined[None]
+        if images:
+            image = loader.image(_present(sequence, "images", i), size)
+            frame["images"] = stacked([_centre(image.transpose(2, 0, 1), size)])[0]
+        yield frame
+
+
+def _centre(array: Array, size: Size) -> Array:
+    return Geometry.of((array.shape[-2], array.shape[-1]), size, (0.5, 0.5), False).planes(array)

@@ -1,0 +1,111 @@
+"""One frame of a data set from disk to numpy: images, ids, dense maps and stored flow."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from videosynth.types import UserError
+from videosynth.video.read import VideoReader, read_ids, read_image
+
+OPEN_VIDEOS = 4  # decoders kept open at once in one process
+_FLO_MAGIC = 202021.25
+
+
+class FrameRef(NamedTuple):
+    """Where a frame lies: a file, or a position in a video file."""
+
+    path: Path
+    position: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.position is None else f"{self.path} frame {self.position}"
+
+
+class Decoder:
+    """Reads frames; keeps the last few videos open. A pickled copy starts with none open, so workers open their own.
+
+    ``colours`` and ``void`` say how RGB label images become ids.
+    """
+
+    def __init__(self, colours: tuple[tuple[int, int, int], ...] = (), void: int | None = None) -> None:
+        self.colours = colours
+        self.void = void
+        self._videos: OrderedDict[Path, VideoReader] = OrderedDict()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_videos": OrderedDict()}
+
+    def _video(self, path: Path) -> VideoReader:
+        if path not in self._videos:
+            self._videos[path] = VideoReader(path)
+            while len(self._videos) > OPEN_VIDEOS:
+                self._videos.popitem(last=False)
+        self._videos.move_to_end(path)
+        return self._videos[path]
+
+    def length(self, path: Path) -> int:
+        """Frames of a video file."""
+        return len(self._video(path))
+
+    def fps(self, ref: FrameRef) -> float:
+        return float(self._video(ref.path).fps)
+
+    def image(self, ref: FrameRef) -> NDArray[np.uint8]:
+        """H W 3, RGB."""
+        return read_image(ref.path) if ref.position is None else self._video(ref.path)[ref.position]
+
+    def ids(self, ref: FrameRef, labels: bool) -> NDArray[np.int32]:
+        """H W. ``labels``: colours, where the data set names them, count as ids."""
+        colours = self.colours if labels and self.colours else None
+        if ref.position is None:
+            return read_ids(ref.path, colours=colours, void=self.void if labels else None)
+        return self._video(ref.path).ids(ref.position, colours, self.void if labels else None)
+
+    def dense(self, ref: FrameRef) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """H W, 8 or 16 bits. A grey picture that was stored as RGB gives its first channel."""
+        if ref.position is not None:
+            return np.ascontiguousarray(self._video(ref.path)[ref.position][..., 0])
+        picture: Any = cv2.imread(str(ref.path), cv2.IMREAD_UNCHANGED)
+        if picture is None:
+            raise UserError(f"{ref.path} cannot be read as a picture: it is damaged or not a picture; make it again")
+        if picture.dtype not in (np.uint8, np.uint16):
+            raise UserError(f"{ref.path} holds {picture.dtype} numbers: store 8-bit or 16-bit grey")
+        return np.ascontiguousarray(picture if picture.ndim == 2 else picture[..., 2 if picture.shape[2] >= 3 else 0])
+
+    def flow(self, ref: FrameRef) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Stored backward flow 2 H W in pixels and its validity 1 H W: ``.flo``, ``.npy``, or KITTI's 16-bit PNG."""
+        try:
+            flow, valid = _read_flow(ref.path)
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"{ref.path} cannot be read as flow ({error}): make it again") from None
+        return np.ascontiguousarray(flow, dtype=np.float32), np.ascontiguousarray(valid, dtype=np.float32)
+
+
+def _read_flow(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    if path.suffix == ".flo":
+        data = path.read_bytes()
+        if len(data) < 12 or np.frombuffer(data, "<f4", 1)[0] != np.float32(_FLO_MAGIC):
+            raise ValueError("no .flo header")
+        width, height = (int(n) for n in np.frombuffer(data, "<i4", 2, 4))
+        flow = np.frombuffer(data, "<f4", 2 * width * height, 12).reshape(height, width, 2).transpose(2, 0, 1)
+    elif path.suffix == ".npy":
+        flow = np.load(path, allow_pickle=False)
+        if flow.ndim == 3 and flow.shape[0] != 2 and flow.shape[2] == 2:
+            flow = flow.transpose(2, 0, 1)
+    else:
+        picture: Any = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        if picture is None or picture.dtype != np.uint16 or picture.ndim != 3:
+            raise ValueError("not a 16-bit PNG with three channels")
+        blue, green, red = (picture[..., c].astype(np.float32) for c in range(3))
+        return np.stack([red - 2**15, green - 2**15]) / 64.0, np.asarray(blue > 0)[None]
+    if flow.ndim != 3 or flow.shape[0] != 2:
+        raise ValueError(f"its shape is {flow.shape}, not (2, H, W)")
+    # Very large values mark unknown flow in .flo files.
+    valid = np.asarray((np.abs(flow) < 1e9).all(0, keepdims=True))
+    return np.asarray(np.where(valid, flow, 0)), valid

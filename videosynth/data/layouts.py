@@ -1,0 +1,188 @@
+"""Recognise how a data set lies on disk and index it.
+
+| layout | folders |
+|---|---|
+| videosynth | ``<root>/<type>/<sequence>/<frame>``, types ``images labels instances depth landmarks poses flow`` |
+| NVIDIA/vid2vid | ``train_A`` (labels), ``train_B`` (images), ``train_inst`` (instances), sequences below |
+| imaginaire | ``images seg_maps instance_maps depth_maps-*`` ..., sequences below |
+| sequence first | ``<root>/<sequence>/<type>/<frame>`` |
+
+A single sequence may leave its level out; a type may be one video file per sequence. Frames match by stem.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from videosynth.data.classes import read_classes
+from videosynth.data.decode import Decoder, FrameRef
+from videosynth.data.index import Index, Sequence, some
+from videosynth.types import UserError
+from videosynth.video.images import IMAGE_SUFFIXES, natural_key
+
+VIDEOS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v")
+POINTS = (".json", ".txt", ".npy", ".npz")
+FLOWS = (".flo", ".npy", ".png")
+
+TYPES = ("images", "labels", "instances", "depth", "landmarks", "poses", "flow")
+
+_OWN = {**{t: t for t in TYPES}, "masks": "labels"}
+_IMAGINAIRE = {
+    "images": "images",
+    "seg_maps": "labels",
+    "instance_maps": "instances",
+    "human_instance_maps": "instances",
+    "depth_maps": "depth",
+    "landmarks": "landmarks",
+    "poses": "poses",
+}
+_NVIDIA = {
+    "A": "labels",
+    "B": "images",
+    "inst": "instances",
+    "img": "images",
+    "keypoints": "landmarks",
+    "openpose": "poses",
+}
+
+Found = dict[str, Path]
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: natural_key(p.name))
+
+
+def _types(folder: Path, phase: str) -> tuple[str, Found]:
+    """The layout's name and the data types found directly in a folder; ("", {}) when there are none."""
+    own: Found = {}
+    imaginaire: Found = {}
+    nvidia: Found = {}
+    foreign = False
+    for entry in _entries(folder):
+        if entry.is_dir():
+            name = entry.name
+        elif entry.suffix.lower() in VIDEOS:
+            name = entry.stem
+        else:
+            continue
+        if name in _OWN:
+            own.setdefault(_OWN[name], entry)
+        base = name.partition("-")[0]
+        if base in _IMAGINAIRE:
+            imaginaire.setdefault(_IMAGINAIRE[base], entry)
+            foreign = foreign or name not in _OWN
+        head, _, tail = name.rpartition("_")
+        if head == phase and tail in _NVIDIA:
+            nvidia.setdefault(_NVIDIA[tail], entry)
+    if nvidia:
+        return "NVIDIA/vid2vid", nvidia
+    if foreign:
+        return "imaginaire", imaginaire
+    return ("videosynth", own) if own else ("", {})
+
+
+def index_folder(root: Path | str, phase: str = "train") -> Index:
+    """Index a data set. ``phase`` chooses among ``train_A``, ``test_A``, ... in NVIDIA's layout.
+
+    A missing or empty folder, an unknown layout or a data set without a single frame is a :class:`UserError`.
+    """
+    root = Path(root)
+    if not root.exists():
+        raise UserError(f"{root} does not exist: give the folder of a data set")
+    if not root.is_dir():
+        raise UserError(f"{root} is a file: give the folder of a data set")
+    layout, found = _types(root, phase)
+    if found:
+        sequences = _sequences(root.resolve().name, found)
+    else:
+        layout = "sequence first"
+        sequences = []
+        for folder in (e for e in _entries(root) if e.is_dir()):
+            _, inner = _types(folder, phase)
+            for sequence in _sequences("", inner):
+                name = f"{folder.name}/{sequence.name}" if sequence.name else folder.name
+                sequences.append(Sequence(name, sequence.stems, sequence.frames, sequence.left_out, sequence.matched))
+    sequences = [s for s in sequences if len(s)]
+    if not sequences:
+        raise UserError(_unknown(root, found))
+    return Index(root, layout, tuple(sequences), read_classes(root))
+
+
+def _unknown(root: Path, found: Found) -> str:
+    if found:
+        return f"{root} has {', '.join(p.name for p in found.values())} but no frames in them: put frames there"
+    names = [e.name for e in _entries(root)]
+    if not names:
+        return f"{root} is empty: put frames under images/ and labels/"
+    return (
+        f"{root} has no layout that is known (it holds {some(names)}): "
+        "put frames under images/<sequence>/ and labels/<sequence>/, or see `videosynth check --help`"
+    )
+
+
+def suffixes(kind: str) -> tuple[str, ...]:
+    """File name endings of a data type's frames."""
+    if kind in ("landmarks", "poses"):
+        return POINTS
+    return FLOWS if kind == "flow" else IMAGE_SUFFIXES
+
+
+def _tracks(kind: str, entry: Path) -> dict[str, list[Path] | Path]:
+    """Sequence name -> its frame files, or its video file. The name is "" for frames directly in the folder."""
+    if entry.is_file():
+        return {"": entry}
+    tracks: dict[str, list[Path] | Path] = {}
+    endings = suffixes(kind)
+    stack = [(entry, "")]
+    while stack:
+        folder, name = stack.pop()
+        frames: list[Path] = []
+        for child in _entries(folder):
+            inner = f"{name}/{child.name}" if name else child.name
+            ending = child.suffix.lower()
+            if child.is_dir():
+                stack.append((child, inner))
+            elif ending in endings:
+                frames.append(child)
+            elif ending in VIDEOS:
+                tracks[f"{name}/{child.stem}" if name else child.stem] = child
+        if frames:
+            tracks[name] = frames
+    return tracks
+
+
+def _sequences(flat_name: str, found: Found) -> list[Sequence]:
+    """Pair the tracks of all types by sequence name."""
+    by_type = {kind: _tracks(kind, found[kind]) for kind in TYPES if kind in found}
+    names = sorted({name for tracks in by_type.values() for name in tracks}, key=natural_key)
+    sequences = []
+    for name in names:
+        tracks = {kind: tracks[name] for kind, tracks in by_type.items() if name in tracks}
+        sequences.append(_pair(name or flat_name, tracks))
+    return sequences
+
+
+def _stems(track: list[Path] | Path) -> dict[str, FrameRef]:
+    """Stem -> frame. A video's stems are its frame numbers."""
+    if isinstance(track, Path):
+        return {str(i): FrameRef(track, i) for i in range(Decoder().length(track))}
+    stems: dict[str, FrameRef] = {}
+    for path in track:
+        stems.setdefault(path.stem, FrameRef(path, None))
+    return stems
+
+
+def _pair(name: str, tracks: dict[str, list[Path] | Path]) -> Sequence:
+    """Match the frames of one sequence by stem, or by order when types share no stem and have equal counts."""
+    refs = {kind: _stems(track) for kind, track in tracks.items()}
+    kinds = [k for k in refs if k != "flow"] or list(refs)
+    common = [s for s in refs[kinds[0]] if all(s in refs[k] for k in kinds)]
+    if not common and len({len(refs[k]) for k in kinds}) == 1:
+        stems = tuple(refs[kinds[0]])
+        frames: dict[str, tuple[FrameRef | None, ...]] = {k: tuple(refs[k].values()) for k in kinds}
+        return Sequence(name, stems, frames, {}, "order")
+    common.sort(key=natural_key)
+    frames = {k: tuple(refs[k].get(s) for s in common) for k in refs}
+    kept = set(common)
+    left_out = {k: tuple(r.path for s, r in refs[k].items() if s not in kept) for k in kinds}
+    return Sequence(name, tuple(common), frames, {k: paths for k, paths in left_out.items() if paths})

@@ -1,0 +1,200 @@
+"""The Lightning data module: a folder or a built-in world -> batches of clips, the same ones on every resume."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import cv2
+import torch
+from lightning import LightningDataModule
+from torch.utils.data import DataLoader, Sampler
+
+from videosynth.data.dataset import ClipDataset, Memory
+from videosynth.data.draws import Draw, DrawSettings, draw
+from videosynth.data.index import Index
+from videosynth.data.layouts import index_folder
+from videosynth.types import Clip, DataSpec, UserError
+
+Flow = Literal["dis", "world", "disk", "none"]
+
+
+class Phase(Protocol):
+    """What the sampler asks of a training phase: clip length in frames, and (H, W) or None for ``data.size``."""
+
+    @property
+    def clip_length(self) -> int: ...
+    @property
+    def size(self) -> tuple[int, int] | None: ...
+
+
+class VideoData(LightningDataModule):
+    """Clips for training.
+
+    Args:
+        root: folder of a data set (see ``videosynth check``); give this or ``world``.
+        world: a built-in world: ``street``.
+        world_seeds: how many different drives of the world there are.
+        size: height and width of the training frames in pixels.
+        fit: ``stretch`` frames to the size, or ``cover`` it and cut.
+        batch_size: clips per step and device.
+        clip_length: frames per clip, where the model does not say.
+        max_step: largest stride between the frames of a clip; each clip draws its own.
+        scale: range of random zooms (1 or more) before the random cut.
+        flip: mirror half of the clips.
+        colour: strength (0..1) of the random change of brightness, contrast, saturation and hue.
+        frames: use only these frames of each sequence, a slice such as ``0:64``.
+        sequences: use only these sequences.
+        workers: loader processes; default: one less than there are cores.
+        flow: where the real videos' flow comes from: ``dis`` (OpenCV), ``world``, ``disk``, ``none``.
+        cache: keep decoded frames and flow in ``memory``, flow on ``disk``, or ``none``.
+        seed: seed of all draws.
+        phase: which of NVIDIA's folders to read: ``train`` (``train_A``) or ``test``.
+        steps_per_epoch: batches until the loader ends.
+    """
+
+    def __init__(
+        self,
+        root: str | None = None,
+        world: str | None = None,
+        world_seeds: int = 1000,
+        size: tuple[int, int] = (128, 256),
+        fit: Literal["stretch", "cover"] = "stretch",
+        batch_size: int = 1,
+        clip_length: int = 6,
+        max_step: int = 1,
+        scale: tuple[float, float] = (1.0, 1.0),
+        flip: bool = True,
+        colour: float = 0.0,
+        frames: str | None = None,
+        sequences: list[str] | None = None,
+        workers: int | None = None,
+        flow: Flow = "dis",
+        cache: Literal["none", "memory", "disk"] = "none",
+        seed: int = 0,
+        phase: str = "train",
+        steps_per_epoch: int = 1000,
+    ) -> None:
+        super().__init__()
+        if (root is None) == (world is None):
+            raise UserError("give either data.root (a folder) or data.world (street)")
+        if batch_size < 1:
+            raise UserError(f"data.batch_size must be 1 or more, not {batch_size}")
+        self.root = None if root is None else Path(root)
+        self.world = world
+        self.world_seeds = world_seeds
+        self.size = (int(size[0]), int(size[1]))
+        self.fit: Literal["stretch", "cover"] = fit
+        self.batch_size = batch_size
+        self.settings = DrawSettings(self.size, clip_length, max_step, (scale[0], scale[1]), flip, colour)
+        self.frames = frames
+        self.sequences = sequences
+        self.workers = max(1, (os.cpu_count() or 1) - 1) if workers is None else workers
+        self.flow: Flow = flow
+        self.cache = cache
+        self.seed = seed
+        self.phase = phase
+        self.steps_per_epoch = steps_per_epoch
+        self.start_step = 0
+        self.phase_at: Callable[[int], Phase] | None = None
+        self._index: Index | None = None
+        self._spec: DataSpec | None = None
+        self._dataset: ClipDataset | None = None
+
+    @property
+    def index(self) -> Index:
+        """The data set on disk, with the chosen frames and sequences only."""
+        if self.root is None:
+            raise UserError(f"the world {self.world} has no folder")
+        if self._index is None:
+            self._index = index_folder(self.root, self.phase).subset(self.frames, self.sequences)
+        return self._index
+
+    @property
+    def spec(self) -> DataSpec:
+        """What a model needs to know of the data; available before training."""
+        if self._spec is None:
+            # All frames are scanned, not the chosen ones: a class may be absent from a part.
+            assert self.root is not None
+            self._spec = index_folder(self.root, self.phase).spec(self.size, self.fit)
+        return self._spec
+
+    @property
+    def dataset(self) -> ClipDataset:
+        if self._dataset is None:
+            self._dataset = self._make()
+        return self._dataset
+
+    def _make(self) -> ClipDataset:
+        memory = Memory() if self.cache == "memory" else None
+        if "images" not in self.index.types:
+            raise UserError(f"{self.root} has no images: put the video's frames under images/")
+        if self.flow == "dis":
+            from videosynth.flow.dis import DIS
+
+            return ClipDataset(self.index, self.spec, "teacher", DIS(), memory)
+        return ClipDataset(self.index, self.spec, "disk" if self.flow == "disk" else "none", None, memory)
+
+    def fingerprint(self) -> str:
+        """A hash of what the clips are made from, for the record of a run."""
+        return self.index.fingerprint()
+
+    def prepare_data(self) -> None:
+        _ = self.spec
+
+    def setup(self, stage: str | None = None) -> None:
+        _ = self.dataset
+
+    def draw(self, step: int, rank: int, slot: int) -> Draw:
+        """The clip that ``slot`` of the batch at ``step`` holds on process ``rank``."""
+        settings = self.settings
+        if self.phase_at is not None:
+            phase = self.phase_at(step)
+            settings = DrawSettings(
+                getattr(phase, "size", None) or self.size,
+                phase.clip_length,
+                settings.max_step,
+                settings.scale,
+                settings.flip,
+                settings.colour,
+            )
+        return draw(self.dataset.lengths, settings, self.seed, step, rank, slot)
+
+    def train_dataloader(self) -> DataLoader[Clip]:
+        return DataLoader(
+            self.dataset,
+            batch_sampler=DrawSampler(self),  # type: ignore[arg-type]
+            collate_fn=Clip.collate,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            worker_init_fn=_one_thread,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+
+class DrawSampler(Sampler[list[Draw]]):
+    """Batches of draws: ``steps_per_epoch`` of them from ``module.start_step`` on, which moves on when they end.
+
+    It knows its rank, so no distributed sampler may be put around it.
+    """
+
+    def __init__(self, module: VideoData) -> None:
+        self.module = module
+
+    def __len__(self) -> int:
+        return self.module.steps_per_epoch
+
+    def __iter__(self) -> Iterator[Sequence[Draw]]:  # type: ignore[override]
+        module = self.module
+        rank = module.trainer.global_rank if module.trainer is not None else 0
+        first = module.start_step
+        for step in range(first, first + len(self)):
+            yield [module.draw(step, rank, slot) for slot in range(module.batch_size)]
+        module.start_step = first + len(self)
+
+
+def _one_thread(worker: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
