@@ -142,7 +142,8 @@ class _Container:
         self._format = "gray" if frame.ndim == 2 else "rgb24"
         self._padding = ((0, height % 2), (0, width % 2), (0, 0)) if codec == "h264" else None
         name, pixels, options = {
-            "h264": ("libx264", "yuv420p", {"crf": str(crf), "threads": _THREADS}),
+            # x264's macroblock tree gives different bits from run to run where sides are no multiple of 16.
+            "h264": ("libx264", "yuv420p", {"crf": str(crf), "threads": _THREADS, "x264-params": "mbtree=0"}),
             "rgb": ("libx264rgb", "rgb24", {"qp": "0", "threads": _THREADS}),
             "ffv1": ("ffv1", "gray" if frame.ndim == 2 else "bgr0", {"level": "3", "threads": "1"}),
             "gif": ("gif", "pal8", {}),
