@@ -13,13 +13,14 @@ from videosynth.flow.confidence import check_pair, forward_backward
 class DIS:
     """Dense inverse search in both directions; confidence 1 where the two agree within ``threshold`` pixels, else 0.
 
-    The finest level is always full resolution: OpenCV's presets stop at half or quarter resolution, which
-    blurs small pictures over moving edges.
+    ``finest`` is the pyramid level at which the search ends, 0 for full resolution. OpenCV's own presets (None) stop at
+    half or quarter resolution, which blurs small pictures over moving edges; published warping errors use them.
     """
 
-    def __init__(self, threshold: float = 1.0) -> None:
-        self.threshold = threshold
-        self.name = f"dis-{threshold:g}"
+    def __init__(self, threshold: float = 1.0, finest: int | None = 0) -> None:
+        self.threshold, self.finest = threshold, finest
+        level = {0: "", None: "-preset"}.get(finest, f"-level{finest}")
+        self.name = f"dis-{threshold:g}{level}"
         self._solver: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -35,6 +36,7 @@ class DIS:
     def _flow(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         if self._solver is None:
             self._solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-            self._solver.setFinestScale(0)
+            if self.finest is not None:
+                self._solver.setFinestScale(self.finest)
         flow = self._solver.calc(source, target, None)
         return np.ascontiguousarray(flow.transpose(2, 0, 1), dtype=np.float32)
