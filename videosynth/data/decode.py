@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from videosynth.types import UserError
+from videosynth.video.images import image_size
 from videosynth.video.read import VideoReader, read_ids, read_image
 
 OPEN_VIDEOS = 4  # decoders kept open at once in one process
@@ -56,6 +58,10 @@ class Decoder:
     def fps(self, ref: FrameRef) -> float:
         return float(self._video(ref.path).fps)
 
+    def size(self, ref: FrameRef) -> tuple[int, int]:
+        """(H, W) of a video's frames."""
+        return self._video(ref.path).size
+
     def image(self, ref: FrameRef) -> NDArray[np.uint8]:
         """H W 3, RGB."""
         return read_image(ref.path) if ref.position is None else self._video(ref.path)[ref.position]
@@ -71,12 +77,15 @@ class Decoder:
         """H W, 8 or 16 bits. A grey picture that was stored as RGB gives its first channel."""
         if ref.position is not None:
             return np.ascontiguousarray(self._video(ref.path)[ref.position][..., 0])
-        picture: Any = cv2.imread(str(ref.path), cv2.IMREAD_UNCHANGED)
-        if picture is None:
-            raise UserError(f"{ref.path} cannot be read as a picture: it is damaged or not a picture; make it again")
-        if picture.dtype not in (np.uint8, np.uint16):
-            raise UserError(f"{ref.path} holds {picture.dtype} numbers: store 8-bit or 16-bit grey")
-        return np.ascontiguousarray(picture if picture.ndim == 2 else picture[..., 2 if picture.shape[2] >= 3 else 0])
+        image_size(ref.path)  # a damaged file is named here
+        with Image.open(ref.path) as picture:
+            deep = picture.mode.startswith("I")
+        if not deep:
+            return np.ascontiguousarray(read_image(ref.path)[..., 0])
+        values = read_ids(ref.path)
+        if values.size and not 0 <= values.min() <= values.max() <= 65535:
+            raise UserError(f"{ref.path} holds values beyond 16 bits: store 8-bit or 16-bit grey")
+        return values.astype(np.uint16)
 
     def flow(self, ref: FrameRef) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Stored backward flow 2 H W in pixels and its validity 1 H W: ``.flo``, ``.npy``, or KITTI's 16-bit PNG."""

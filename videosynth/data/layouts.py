@@ -12,6 +12,7 @@ A single sequence may leave its level out; a type may be one video file per sequ
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from videosynth.data.classes import read_classes
@@ -86,6 +87,18 @@ def index_folder(root: Path | str, phase: str = "train") -> Index:
 
     A missing or empty folder, an unknown layout or a data set without a single frame is a :class:`UserError`.
     """
+    index = scan_folder(root, phase)
+    kept = tuple(s for s in index.sequences if len(s))
+    if not kept:
+        raise UserError(
+            f"{index.root}: no frame has all of {', '.join(index.types)}: give the files of a frame the same name; "
+            f"see `videosynth check {index.root}`"
+        )
+    return replace(index, sequences=kept)
+
+
+def scan_folder(root: Path | str, phase: str = "train") -> Index:
+    """:func:`index_folder` that keeps sequences of which no frame is complete, for a report on them."""
     root = Path(root)
     if not root.exists():
         raise UserError(f"{root} does not exist: give the folder of a data set")
@@ -99,10 +112,10 @@ def index_folder(root: Path | str, phase: str = "train") -> Index:
         sequences = []
         for folder in (e for e in _entries(root) if e.is_dir()):
             _, inner = _types(folder, phase)
+            found = found or inner
             for sequence in _sequences("", inner):
                 name = f"{folder.name}/{sequence.name}" if sequence.name else folder.name
-                sequences.append(Sequence(name, sequence.stems, sequence.frames, sequence.left_out, sequence.matched))
-    sequences = [s for s in sequences if len(s)]
+                sequences.append(replace(sequence, name=name))
     if not sequences:
         raise UserError(_unknown(root, found))
     return Index(root, layout, tuple(sequences), read_classes(root))
@@ -114,9 +127,12 @@ def _unknown(root: Path, found: Found) -> str:
     names = [e.name for e in _entries(root)]
     if not names:
         return f"{root} is empty: put frames under images/ and labels/"
+    phases = sorted({n.rpartition("_")[0] for n in names if n.rpartition("_")[2] in ("A", "B")})
+    if phases:
+        return f"{root} has the phases {some(phases)}: choose one with data.phase"
     return (
         f"{root} has no layout that is known (it holds {some(names)}): "
-        "put frames under images/<sequence>/ and labels/<sequence>/, or see `videosynth check --help`"
+        "put frames under images/<sequence>/ and labels/<sequence>/"
     )
 
 
