@@ -18,13 +18,14 @@ def forward_backward(flow: np.ndarray, back: np.ndarray, threshold: float = 1.0)
     """Where two opposite flows agree: float32 ``1 H W`` of 0 and 1.
 
     ``flow`` leads from this picture to the other, ``back`` from the other to this, both ``2 H W`` in pixels.
-    1 where ``|flow(x) + back(x + flow(x))| < threshold`` pixels and x + flow(x) lies in the picture, else 0.
+    1 where ``|flow(x) + back(x + flow(x))| < threshold`` pixels and x + flow(x) lies in the picture (its outermost
+    pixels reach half a pixel beyond their centres), else 0.
     """
     height, width = flow.shape[1:]
     flow = flow.astype(np.float32, copy=False)
     x = np.arange(width, dtype=np.float32)[None, :] + flow[0]
     y = np.arange(height, dtype=np.float32)[:, None] + flow[1]
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+    inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)  # pixels are squares
     there = cv2.remap(
         np.ascontiguousarray(back.transpose(1, 2, 0), dtype=np.float32), x, y, cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
