@@ -5,6 +5,7 @@ Pictures are uint8 RGB arrays ``H W 3``. Label images hold ids, not colours, and
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
@@ -155,9 +156,12 @@ def save_image(path: Path, array: np.ndarray) -> None:
     if not colour and not ids:
         raise ValueError(f"a picture is uint8 H W 3, ids are uint8 or uint16 H W; got {array.dtype} {array.shape}")
     image = Image.fromarray(np.ascontiguousarray(array))
+    # Through memory: Pillow writing JPEG straight to a file does not notice when the disk takes only a part.
+    data = io.BytesIO()
     if path.suffix.lower() == ".png":
-        image.save(path, compress_level=4)
-        return
-    if ids:
+        image.save(data, "PNG", compress_level=4)
+    elif ids:
         raise UserError(f"cannot write {path}: JPEG blurs ids, use .png")
-    image.save(path, quality=JPEG_QUALITY, subsampling=0)
+    else:
+        image.save(data, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    path.write_bytes(data.getbuffer())
