@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,17 +24,12 @@ from videosynth.data.transforms import (
     resize_image,
     resize_mask,
 )
+from videosynth.flow import FlowTeacher
+from videosynth.flow.cache import FlowCache
 from videosynth.types import Clip, DataSpec, MapSpec, UserError
 
-FlowSource = Literal["teacher", "disk", "none"]
 Size = tuple[int, int]
 T = TypeVar("T")
-
-
-class Teacher(Protocol):
-    """An optical flow estimator: two ``H W 3`` uint8 images -> flow ``2 H W`` and confidence ``1 H W``, float32."""
-
-    def __call__(self, current: Array, previous: Array, /) -> tuple[Array, Array]: ...
 
 
 class Memory:
@@ -105,29 +100,28 @@ def stacked(arrays: list[Array]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(np.stack(arrays)))[None]
 
 
+class StoredFlow:
+    """The ``flow`` type of a data set as a source of flow; it joins neighbouring frames only."""
+
+
+FlowSource = FlowTeacher | FlowCache | StoredFlow | None
+
+
 class ClipDataset(Dataset[Clip]):
-    """Clips of an index. ``flow``: from ``teacher``, from the ``flow`` type on disk, or none.
+    """Clips of an index. ``flow`` says where their flow comes from; None: they have none.
 
     Clips are batches of one, see :class:`~videosynth.types.Clip`: frames uint8, labels uint8, instances int32,
     dense uint8 or float32, flow and confidence float32. Void ids stay ids.
     """
 
-    def __init__(
-        self,
-        index: Index,
-        spec: DataSpec,
-        flow: FlowSource = "none",
-        teacher: Teacher | None = None,
-        memory: Memory | None = None,
-    ) -> None:
-        if flow == "teacher" and teacher is None:
-            raise ValueError("flow='teacher' needs a teacher")
-        if flow == "disk" and "flow" not in index.types:
+    def __init__(self, index: Index, spec: DataSpec, flow: FlowSource = None, memory: Memory | None = None) -> None:
+        if "images" not in index.types:
+            raise UserError(f"{index.root} has no images: put the video's frames under images/")
+        if isinstance(flow, StoredFlow) and "flow" not in index.types:
             raise UserError(f"{index.root} has no flow folder: put flow files there or set data.flow to dis")
         self.index = index
         self.spec = spec
         self.flow = flow
-        self.teacher = teacher
         self.memory = memory
         self.loader = FrameLoader(index, spec, memory)
 
@@ -142,7 +136,7 @@ class ClipDataset(Dataset[Clip]):
         images = [self.loader.image(_present(sequence, "images", i), draw.scaled) for i in indices]
         height, width = images[0].shape[:2]
         place = Geometry.of((height, width), draw.size, draw.crop, draw.flip)
-        if self.flow != "none":
+        if self.flow is not None:
             pairs = [self._pair(sequence, i, images[t - 1 : t + 1], draw, (height, width)) for t, i in _later(indices)]
             clip.flow, clip.confidence = _flow_tensors(pairs, place)
         matrix = None if draw.colour is None else colour_matrix(*draw.colour)
@@ -161,15 +155,16 @@ class ClipDataset(Dataset[Clip]):
         previous = _present(sequence, "images", i - draw.stride)
 
         def make() -> tuple[Array, Array]:
-            if self.flow == "disk":
+            if isinstance(self.flow, StoredFlow):
                 if draw.stride != 1:
-                    raise UserError(
-                        "flow on disk joins neighbouring frames: set data.max_step to 1 or data.flow to dis"
-                    )
+                    raise UserError("flow on disk joins neighbouring frames: set data.max_step to 1")
                 flow, valid = self.loader.decoder.flow(_present(sequence, "flow", i))
                 return resize_flow(flow, size), resize_mask(valid, size)
-            assert self.teacher is not None
-            return self.teacher(images[1], images[0])
+            if isinstance(self.flow, FlowCache):
+                key = f"{sequence.name}/{sequence.stems[i - draw.stride]}-{sequence.stems[i]}-{self.spec.fit}"
+                return self.flow.get(key, images[1], images[0])
+            assert self.flow is not None
+            return self.flow(images[1], images[0])
 
         return make() if self.memory is None else self.memory.get((current, previous, "flow", draw.scaled), make)
 
@@ -206,9 +201,7 @@ def iterate(
     sequence = index.sequences[0]
     for kind in spec.maps:
         if kind.name not in sequence.frames:
-            raise UserError(
-                f"{index.root}: sequence {sequence.name} has no {kind.name}, which the model needs: add them"
-            )
+            raise UserError(f"{index.root}: sequence {sequence.name} has no {kind.name}; the model needs them")
     return _stream(sequence, FrameLoader(index, spec), images and "images" in sequence.frames)
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
-from videosynth.data.dataset import ClipDataset, Memory
+from videosynth.data.dataset import ClipDataset, FlowSource, Memory, StoredFlow
 from videosynth.data.draws import Draw, DrawSettings, draw
 from videosynth.data.index import Index
 from videosynth.data.layouts import index_folder
+from videosynth.flow.cache import FlowCache
+from videosynth.flow.dis import DIS
 from videosynth.types import Clip, DataSpec, UserError
 
 Flow = Literal["dis", "world", "disk", "none"]
@@ -82,6 +84,10 @@ class VideoData(LightningDataModule):
             raise UserError("give either data.root (a folder) or data.world (street)")
         if batch_size < 1:
             raise UserError(f"data.batch_size must be 1 or more, not {batch_size}")
+        if workers is not None and workers < 0:
+            raise UserError(f"data.workers must be 0 or more, not {workers}")
+        if steps_per_epoch < 1:
+            raise UserError(f"data.steps_per_epoch must be 1 or more, not {steps_per_epoch}")
         self.root = None if root is None else Path(root)
         self.world = world
         self.world_seeds = world_seeds
@@ -99,17 +105,25 @@ class VideoData(LightningDataModule):
         self.steps_per_epoch = steps_per_epoch
         self.start_step = 0
         self.phase_at: Callable[[int], Phase] | None = None
+        self._whole: Index | None = None
         self._index: Index | None = None
         self._spec: DataSpec | None = None
         self._dataset: ClipDataset | None = None
 
     @property
-    def index(self) -> Index:
-        """The data set on disk, with the chosen frames and sequences only."""
+    def whole(self) -> Index:
+        """The data set on disk, with all its frames and sequences."""
         if self.root is None:
             raise UserError(f"the world {self.world} has no folder")
+        if self._whole is None:
+            self._whole = index_folder(self.root, self.phase)
+        return self._whole
+
+    @property
+    def index(self) -> Index:
+        """The data set on disk, with the chosen frames and sequences only."""
         if self._index is None:
-            self._index = index_folder(self.root, self.phase).subset(self.frames, self.sequences)
+            self._index = self.whole.subset(self.frames, self.sequences)
         return self._index
 
     @property
@@ -117,25 +131,30 @@ class VideoData(LightningDataModule):
         """What a model needs to know of the data; available before training."""
         if self._spec is None:
             # All frames are scanned, not the chosen ones: a class may be absent from a part.
-            assert self.root is not None
-            self._spec = index_folder(self.root, self.phase).spec(self.size, self.fit)
+            self._spec = self.whole.spec(self.size, self.fit)
         return self._spec
 
     @property
     def dataset(self) -> ClipDataset:
         if self._dataset is None:
-            self._dataset = self._make()
+            memory = Memory() if self.cache == "memory" else None
+            self._dataset = ClipDataset(self.index, self.spec, self._flow(), memory)
         return self._dataset
 
-    def _make(self) -> ClipDataset:
-        memory = Memory() if self.cache == "memory" else None
-        if "images" not in self.index.types:
-            raise UserError(f"{self.root} has no images: put the video's frames under images/")
-        if self.flow == "dis":
-            from videosynth.flow.dis import DIS
+    def _flow(self) -> FlowSource:
+        if self.flow == "none":
+            return None
+        if self.flow == "disk":
+            return StoredFlow()
+        if self.flow == "world":
+            raise UserError("data.flow is world but the data set is a folder: set data.flow to dis, disk or none")
+        return FlowCache(self.cache_folder / "flow", DIS()) if self.cache == "disk" else DIS()
 
-            return ClipDataset(self.index, self.spec, "teacher", DIS(), memory)
-        return ClipDataset(self.index, self.spec, "disk" if self.flow == "disk" else "none", None, memory)
+    @property
+    def cache_folder(self) -> Path:
+        """Where this data set's flow is kept with ``cache: disk``: the user's cache folder, by fingerprint."""
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(base) / "videosynth" / self.whole.fingerprint()[:16]
 
     def fingerprint(self) -> str:
         """A hash of what the clips are made from, for the record of a run."""
@@ -163,15 +182,43 @@ class VideoData(LightningDataModule):
         return draw(self.dataset.lengths, settings, self.seed, step, rank, slot)
 
     def train_dataloader(self) -> DataLoader[Clip]:
-        return DataLoader(
-            self.dataset,
+        return ClipLoader(
+            _Answers(self.dataset),
             batch_sampler=DrawSampler(self),  # type: ignore[arg-type]
-            collate_fn=Clip.collate,
+            collate_fn=_collate,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             worker_init_fn=_one_thread,
             pin_memory=torch.cuda.is_available(),
         )
+
+
+class _Answers(Dataset[Any]):
+    """Hands a user's error over as a value: raised in a worker, it would arrive wrapped in a traceback."""
+
+    def __init__(self, dataset: Dataset[Clip]) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, draw: Draw) -> Clip | UserError:
+        try:
+            return self.dataset[draw]
+        except UserError as error:
+            return error
+
+
+def _collate(answers: list[Clip | UserError]) -> Clip | UserError:
+    error = next((a for a in answers if isinstance(a, UserError)), None)
+    return error or Clip.collate([a for a in answers if isinstance(a, Clip)])
+
+
+class ClipLoader(DataLoader[Clip]):
+    """A loader whose workers' user errors are raised here as they are, in one line."""
+
+    def __iter__(self) -> Iterator[Clip]:  # type: ignore[override]
+        for answer in super().__iter__():
+            if isinstance(answer, UserError):
+                raise answer
+            yield answer
 
 
 class DrawSampler(Sampler[list[Draw]]):
@@ -189,10 +236,11 @@ class DrawSampler(Sampler[list[Draw]]):
     def __iter__(self) -> Iterator[Sequence[Draw]]:  # type: ignore[override]
         module = self.module
         rank = module.trainer.global_rank if module.trainer is not None else 0
-        first = module.start_step
-        for step in range(first, first + len(self)):
+        first, end = module.start_step, module.start_step + len(self)
+        for step in range(first, end):
+            if step == end - 1:
+                module.start_step = end  # before the last batch: nobody need ask for one more
             yield [module.draw(step, rank, slot) for slot in range(module.batch_size)]
-        module.start_step = first + len(self)
 
 
 def _one_thread(worker: int) -> None:

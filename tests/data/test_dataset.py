@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from videosynth.data.dataset import ClipDataset, Memory, StoredFlow, iterate
+from videosynth.data.draws import Draw, DrawSettings, draw
+from videosynth.data.layouts import index_folder
+from videosynth.flow.cache import FlowCache
+from videosynth.types import UserError
+from videosynth.video.images import write_image
+
+SIZE = (24, 32)
+SHIFT = 2  # pixels that the picture moves left per frame
+
+
+def moving(i: int, wide: int = 60) -> np.ndarray:
+    scene = np.random.default_rng(0).integers(0, 256, (SIZE[0], wide, 3), dtype=np.uint8)
+    return scene[:, SHIFT * i : SHIFT * i + SIZE[1]]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "set"
+    for i in range(8):
+        image = moving(i)
+        write_image(folder / "images" / f"{i}.png", image)
+        write_image(folder / "labels" / f"{i}.png", (image[..., 0] // 64).astype(np.uint8))
+        write_image(folder / "instances" / f"{i}.png", image[..., 0].astype(np.uint16) * 200)
+        write_image(folder / "depth" / f"{i}.png", image[..., 1])
+        (folder / "flow").mkdir(exist_ok=True)
+        flow = np.zeros((2, *SIZE), np.float32)
+        flow[0] = SHIFT  # now[x] = before[x + SHIFT]
+        np.save(folder / "flow" / f"{i}.npy", flow)
+    return folder
+
+
+class Counting:
+    """A teacher that knows the answer and counts how often it is asked."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, current: np.ndarray, previous: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.calls += 1
+        flow = np.zeros((2, *current.shape[:2]), np.float32)
+        flow[0] = SHIFT * current.shape[1] / SIZE[1]
+        return flow, np.ones((1, *current.shape[:2]), np.float32)
+
+
+def plain(start: int = 0, stride: int = 1, length: int = 3, size: tuple[int, int] = SIZE, **changes: object) -> Draw:
+    return Draw(0, start, stride, length, size, SIZE, (0.0, 0.0), False, None, 0)._replace(**changes)
+
+
+def test_a_clip_has_the_shapes_and_types_of_the_table(root: Path) -> None:
+    index = index_folder(root)
+    clip = ClipDataset(index, index.spec(SIZE), StoredFlow())[plain(start=2)]
+    assert clip.frames is not None
+    assert (clip.frames.shape, clip.frames.dtype) == ((1, 3, 3, *SIZE), torch.uint8)
+    assert {k: (tuple(v.shape), v.dtype) for k, v in clip.maps.items()} == {
+        "labels": ((1, 3, *SIZE), torch.uint8),
+        "instances": ((1, 3, *SIZE), torch.int32),
+        "depth": ((1, 3, 1, *SIZE), torch.uint8),
+    }
+    assert clip.flow is not None
+    assert clip.confidence is not None
+    assert (clip.flow.shape, clip.flow.dtype) == ((1, 3, 2, *SIZE), torch.float32)
+    assert clip.confidence.shape == (1, 3, 1, *SIZE)
+    assert clip.keys == ("set/2",)
+    assert np.array_equal(clip.frames[0, 0].permute(1, 2, 0).numpy(), moving(2))
+    assert torch.equal(clip.maps["instances"][0, 1], torch.from_numpy(moving(3)[..., 0].astype(np.int32) * 200))
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("source", ["disk", "teacher"])
+def test_flow_leads_to_the_frame_before_whatever_the_geometry(root: Path, source: str, flip: bool) -> None:
+    index = index_folder(root)
+    data = ClipDataset(index, index.spec((16, 20)), StoredFlow() if source == "disk" else Counting())
+    clip = data[plain(start=1, size=(16, 20), crop=(0.5, 1.0), flip=flip)]
+    assert clip.frames is not None
+    assert clip.flow is not None
+    assert clip.confidence is not None
+    dx = -SHIFT if flip else SHIFT
+    assert (clip.flow[0, 1:, 0] == dx).all()
+    assert (clip.flow[0, 0] == 0).all()
+    assert clip.confidence[0].mean((1, 2, 3)).tolist() == [0, 1, 1]
+    now, before = clip.frames[0, 2], clip.frames[0, 1]
+    assert torch.equal(now[..., 2:-2], torch.roll(before, -dx, -1)[..., 2:-2])
+    labels = clip.maps["labels"][0]
+    assert torch.equal(labels, clip.frames[0, :, 0] // 64)
+
+
+def test_colour_changes_all_frames_alike_and_no_map(root: Path) -> None:
+    index = index_folder(root)
+    data = ClipDataset(index, index.spec(SIZE))
+    before, after = data[plain()], data[plain(colour=(1.2, 0.9, 0.8, 0.3))]
+    assert before.frames is not None
+    assert after.frames is not None
+    assert not torch.equal(before.frames, after.frames)
+    assert torch.equal(before.maps["labels"], after.maps["labels"])
+    assert torch.equal(after.frames[0, 0, :, :, 2:], after.frames[0, 1, :, :, :-2])  # still one moving picture
+
+
+def test_stored_flow_joins_neighbours_only(root: Path) -> None:
+    index = index_folder(root)
+    with pytest.raises(UserError, match=r"data\.max_step"):
+        ClipDataset(index, index.spec(SIZE), StoredFlow())[plain(stride=2)]
+
+
+def test_memory_gives_the_same_clips_and_computes_once(root: Path, tmp_path: Path) -> None:
+    index = index_folder(root)
+    spec = index.spec(SIZE)
+    settings = DrawSettings(SIZE, 3, 2, (1.0, 1.3), True, 0.1)
+    draws = [draw(index.lengths, settings, 0, step, 0, 0) for step in range(12)]
+    direct, kept, teacher = ClipDataset(index, spec, Counting()), Memory(), Counting()
+    cached = ClipDataset(index, spec, teacher, kept)
+    stored = ClipDataset(index, spec, FlowCache(tmp_path / "cache", Counting()))
+    for one in draws:
+        clip, again, third = direct[one], cached[one], stored[one]
+        assert clip.frames is not None
+        assert again.frames is not None
+        assert clip.flow is not None
+        assert again.flow is not None
+        assert third.flow is not None
+        assert torch.equal(clip.frames, again.frames)
+        assert torch.equal(clip.flow, again.flow)
+        assert torch.allclose(clip.flow, third.flow, atol=0.01)
+    calls = teacher.calls
+    for one in draws:
+        _ = cached[one]
+    assert teacher.calls == calls
+    assert 0 < kept.used <= kept.limit
+    assert pickle.loads(pickle.dumps(cached)).memory.used == 0
+
+
+def test_memory_stops_at_its_limit() -> None:
+    memory = Memory(limit=100)
+    for i in range(5):
+        memory.get(i, lambda: np.zeros(40, np.uint8))
+    assert memory.used == 80
+
+
+def test_void_ids_stay_ids(tmp_path: Path) -> None:
+    write_image(tmp_path / "images" / "0.png", np.zeros((2, 2, 3), np.uint8))
+    write_image(tmp_path / "labels" / "0.png", np.array([[0, 1], [255, 2]], np.uint8))
+    index = index_folder(tmp_path)
+    clip = ClipDataset(index, index.spec((2, 2)))[plain(length=1, size=(2, 2), scaled=(2, 2))]
+    assert clip.maps["labels"].flatten().tolist() == [0, 1, 255, 2]
+
+
+def test_ids_beyond_a_byte_name_the_file(tmp_path: Path) -> None:
+    write_image(tmp_path / "images" / "0.png", np.zeros((2, 2, 3), np.uint8))
+    write_image(tmp_path / "labels" / "0.png", np.full((2, 2), 26001, np.uint16))
+    index = index_folder(tmp_path)
+    with pytest.raises(UserError, match=r"labels/0.png holds the class id 26001"):
+        _ = ClipDataset(index, index.spec((2, 2)))[plain(length=1, size=(2, 2), scaled=(2, 2))]
+
+
+@pytest.mark.parametrize("fit", ["stretch", "cover"])
+def test_streaming_yields_every_frame_at_the_models_size(root: Path, fit: str) -> None:
+    index = index_folder(root)
+    spec = index.spec((12, 12), fit)  # type: ignore[arg-type]
+    frames = list(iterate(index, None, spec, "2:7"))
+    assert len(frames) == 5
+    assert {k: tuple(v.shape) for k, v in frames[0].items()} == {
+        "labels": (1, 12, 12),
+        "instances": (1, 12, 12),
+        "depth": (1, 1, 12, 12),
+        "images": (1, 3, 12, 12),
+    }
+    assert "images" not in next(iterate(index, "set", spec, images=False))
+
+
+def test_streaming_without_a_needed_type_fails_before_the_first_frame(root: Path, tmp_path: Path) -> None:
+    spec = index_folder(root).spec(SIZE)
+    write_image(tmp_path / "other" / "labels" / "0.png", np.zeros((4, 4), np.uint8))
+    with pytest.raises(UserError, match="has no instances"):
+        iterate(index_folder(tmp_path / "other"), None, spec)
+    with pytest.raises(UserError, match="no sequence 'x'"):
+        iterate(index_folder(root), "x", spec)
+
+
+def test_flow_files_of_all_kinds_are_read(tmp_path: Path) -> None:
+    import cv2
+
+    from videosynth.data.decode import Decoder, FrameRef
+
+    flow = np.random.default_rng(0).integers(-40, 40, (2, 5, 7)).astype(np.float32) / 4
+    np.save(tmp_path / "a.npy", flow)
+    np.save(tmp_path / "b.npy", flow.transpose(1, 2, 0))
+    header = np.float32(202021.25).tobytes() + np.int32(7).tobytes() + np.int32(5).tobytes()
+    (tmp_path / "c.flo").write_bytes(header + flow.transpose(1, 2, 0).astype("<f4").tobytes())
+    kitti = np.stack([np.ones((5, 7)), flow[1] * 64 + 2**15, flow[0] * 64 + 2**15], -1).astype(np.uint16)
+    assert cv2.imwrite(str(tmp_path / "d.png"), kitti)
+    for name in ("a.npy", "b.npy", "c.flo", "d.png"):
+        read, valid = Decoder().flow(FrameRef(tmp_path / name))
+        assert np.array_equal(read, flow), name
+        assert valid.shape == (1, 5, 7)
+        assert (valid == 1).all()
+    (tmp_path / "e.flo").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match=r"e.flo cannot be read as flow"):
+        Decoder().flow(FrameRef(tmp_path / "e.flo"))
+
+
+def test_depth_of_16_bits_keeps_its_depth(tmp_path: Path) -> None:
+    write_image(tmp_path / "images" / "0.png", np.zeros((2, 2, 3), np.uint8))
+    write_image(tmp_path / "depth" / "0.png", np.array([[0, 1000], [40000, 65535]], np.uint16))
+    index = index_folder(tmp_path)
+    spec = index.spec((2, 2))
+    assert spec.maps[0].range == (0.0, 65535.0)
+    clip = ClipDataset(index, spec)[plain(length=1, size=(2, 2), scaled=(2, 2))]
+    assert clip.maps["depth"].flatten().tolist() == [0, 1000, 40000, 65535]
