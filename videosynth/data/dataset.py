@@ -132,22 +132,16 @@ class ClipDataset(Dataset[Clip]):
     def __getitem__(self, draw: Draw) -> Clip:
         sequence = self.index.sequences[draw.sequence]
         indices = list(draw.indices)
-        clip = Clip(keys=(f"{sequence.name}/{sequence.stems[indices[0]]}",))
         images = [self.loader.image(_present(sequence, "images", i), draw.scaled) for i in indices]
-        height, width = images[0].shape[:2]
-        place = Geometry.of((height, width), draw.size, draw.crop, draw.flip)
+        size = images[0].shape[0], images[0].shape[1]
+        maps = {
+            kind.name: [self.loader.map(_present(sequence, kind.name, i), kind, draw.scaled) for i in indices]
+            for kind in self.spec.maps
+        }
+        pairs = None
         if self.flow is not None:
-            pairs = [self._pair(sequence, i, images[t - 1 : t + 1], draw, (height, width)) for t, i in _later(indices)]
-            clip.flow, clip.confidence = _flow_tensors(pairs, place)
-        matrix = None if draw.colour is None else colour_matrix(*draw.colour)
-        cut = [place.image(image) for image in images]
-        cut = cut if matrix is None else [recolour(image, matrix) for image in cut]
-        clip.frames = stacked(cut).permute(0, 1, 4, 2, 3).contiguous()  # 1 T 3 H W
-        for kind in self.spec.maps:
-            maps = [place.planes(self.loader.map(_present(sequence, kind.name, i), kind, draw.scaled)) for i in indices]
-            joined = stacked(maps)  # 1 T H W
-            clip.maps[kind.name] = joined if kind.kind in ("classes", "instances") else joined[:, :, None]
-        return clip
+            pairs = [self._pair(sequence, i, images[t - 1 : t + 1], draw, size) for t, i in enumerate(indices) if t]
+        return assemble(f"{sequence.name}/{sequence.stems[indices[0]]}", draw, self.spec, images, maps, pairs)
 
     def _pair(self, sequence: Sequence, i: int, images: list[Array], draw: Draw, size: Size) -> tuple[Array, Array]:
         """Flow from frame i to the clip's frame before it, at the resized frames' size."""
@@ -169,8 +163,31 @@ class ClipDataset(Dataset[Clip]):
         return make() if self.memory is None else self.memory.get((current, previous, "flow", draw.scaled), make)
 
 
-def _later(indices: list[int]) -> Iterator[tuple[int, int]]:
-    return ((t, i) for t, i in enumerate(indices) if t)
+def assemble(
+    key: str,
+    draw: Draw,
+    spec: DataSpec,
+    images: list[Array],
+    maps: dict[str, list[Array]],
+    pairs: list[tuple[Array, Array]] | None,
+) -> Clip:
+    """Cut, mirror and recolour resized frames (``H W 3``), maps (``H W``) and flow with confidence as a draw says.
+
+    ``pairs`` has one entry less than there are frames: the first frame's flow would lead out of the clip.
+    """
+    clip = Clip(keys=(key,))
+    place = Geometry.of((images[0].shape[0], images[0].shape[1]), draw.size, draw.crop, draw.flip)
+    if pairs is not None:
+        clip.flow, clip.confidence = _flow_tensors(pairs, place)
+    cut = [place.image(image) for image in images]
+    if draw.colour is not None:
+        matrix = colour_matrix(*draw.colour)
+        cut = [recolour(image, matrix) for image in cut]
+    clip.frames = stacked(cut).permute(0, 1, 4, 2, 3).contiguous()  # 1 T 3 H W
+    for kind in spec.maps:
+        joined = stacked([place.planes(m) for m in maps[kind.name]])  # 1 T H W
+        clip.maps[kind.name] = joined if kind.kind in ("classes", "instances") else joined[:, :, None]
+    return clip
 
 
 def _present(sequence: Sequence, kind: str, i: int) -> FrameRef:

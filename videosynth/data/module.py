@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,8 +15,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from videosynth.data.dataset import ClipDataset, FlowSource, Memory, StoredFlow
 from videosynth.data.draws import Draw, DrawSettings, draw
-from videosynth.data.index import Index
+from videosynth.data.index import Index, frame_slice
 from videosynth.data.layouts import index_folder
+from videosynth.data.world import LENGTH, WorldDataset, world_spec
 from videosynth.flow.cache import FlowCache
 from videosynth.flow.dis import DIS
 from videosynth.types import Clip, DataSpec, UserError
@@ -38,7 +40,7 @@ class VideoData(LightningDataModule):
     Args:
         root: folder of a data set (see ``videosynth check``); give this or ``world``.
         world: a built-in world: ``street``.
-        world_seeds: how many different drives of the world there are.
+        world_seeds: how many different drives of the world there are: seeds 0, 1, ...
         size: height and width of the training frames in pixels.
         fit: ``stretch`` frames to the size, or ``cover`` it and cut.
         batch_size: clips per step and device.
@@ -48,9 +50,10 @@ class VideoData(LightningDataModule):
         flip: mirror half of the clips.
         colour: strength (0..1) of the random change of brightness, contrast, saturation and hue.
         frames: use only these frames of each sequence, a slice such as ``0:64``.
-        sequences: use only these sequences.
+        sequences: use only these sequences (of a world: these seeds).
         workers: loader processes; default: one less than there are cores.
-        flow: where the real videos' flow comes from: ``dis`` (OpenCV), ``world``, ``disk``, ``none``.
+        flow: where the real videos' flow comes from: ``dis`` (OpenCV; default for folders), ``world`` (exact; default
+            for worlds), ``disk``, ``none``.
         cache: keep decoded frames and flow in ``memory``, flow on ``disk``, or ``none``.
         seed: seed of all draws.
         phase: which of NVIDIA's folders to read: ``train`` (``train_A``) or ``test``.
@@ -73,7 +76,7 @@ class VideoData(LightningDataModule):
         frames: str | None = None,
         sequences: list[str] | None = None,
         workers: int | None = None,
-        flow: Flow = "dis",
+        flow: Flow | None = None,
         cache: Literal["none", "memory", "disk"] = "none",
         seed: int = 0,
         phase: str = "train",
@@ -84,6 +87,8 @@ class VideoData(LightningDataModule):
             raise UserError("give either data.root (a folder) or data.world (street)")
         if batch_size < 1:
             raise UserError(f"data.batch_size must be 1 or more, not {batch_size}")
+        if world_seeds < 1:
+            raise UserError(f"data.world_seeds must be 1 or more, not {world_seeds}")
         if workers is not None and workers < 0:
             raise UserError(f"data.workers must be 0 or more, not {workers}")
         if steps_per_epoch < 1:
@@ -98,7 +103,7 @@ class VideoData(LightningDataModule):
         self.frames = frames
         self.sequences = sequences
         self.workers = max(1, (os.cpu_count() or 1) - 1) if workers is None else workers
-        self.flow: Flow = flow
+        self.flow: Flow = flow or ("world" if root is None else "dis")
         self.cache = cache
         self.seed = seed
         self.phase = phase
@@ -108,7 +113,7 @@ class VideoData(LightningDataModule):
         self._whole: Index | None = None
         self._index: Index | None = None
         self._spec: DataSpec | None = None
-        self._dataset: ClipDataset | None = None
+        self._dataset: ClipDataset | WorldDataset | None = None
 
     @property
     def whole(self) -> Index:
@@ -130,25 +135,43 @@ class VideoData(LightningDataModule):
     def spec(self) -> DataSpec:
         """What a model needs to know of the data; available before training."""
         if self._spec is None:
-            # All frames are scanned, not the chosen ones: a class may be absent from a part.
-            self._spec = self.whole.spec(self.size, self.fit)
+            if self.world is not None:
+                self._spec = world_spec(self.world, self.size)
+            else:
+                # All frames are scanned, not the chosen ones: a class may be absent from a part.
+                self._spec = self.whole.spec(self.size, self.fit)
         return self._spec
 
     @property
-    def dataset(self) -> ClipDataset:
+    def dataset(self) -> ClipDataset | WorldDataset:
         if self._dataset is None:
-            memory = Memory() if self.cache == "memory" else None
-            self._dataset = ClipDataset(self.index, self.spec, self._flow(), memory)
+            self._dataset = self._folder() if self.world is None else self._world()
         return self._dataset
 
-    def _flow(self) -> FlowSource:
-        if self.flow == "none":
-            return None
-        if self.flow == "disk":
-            return StoredFlow()
+    def _folder(self) -> ClipDataset:
+        memory = Memory() if self.cache == "memory" else None
+        flow: FlowSource = None
         if self.flow == "world":
-            raise UserError("data.flow is world but the data set is a folder: set data.flow to dis, disk or none")
-        return FlowCache(self.cache_folder / "flow", DIS()) if self.cache == "disk" else DIS()
+            raise UserError("data.flow is world but the data set is a folder: set it to dis, disk or none")
+        if self.flow == "disk":
+            flow = StoredFlow()
+        elif self.flow == "dis":
+            flow = FlowCache(self.cache_folder / "flow", DIS()) if self.cache == "disk" else DIS()
+        return ClipDataset(self.index, self.spec, flow, memory)
+
+    def _world(self) -> WorldDataset:
+        if self.flow == "disk":
+            raise UserError("data.flow is disk but a world has no files: set it to world, dis or none")
+        frames = range(LENGTH)[frame_slice(self.frames or ":")]
+        if not frames or frames.step != 1:
+            raise UserError(f"data.frames of a world must be a slice such as 0:{LENGTH} without a step")
+        seeds: Sequence[int] = range(self.world_seeds)
+        if self.sequences is not None:
+            if not all(name.isdecimal() for name in self.sequences):
+                raise UserError(f"data.sequences of a world are seeds such as [0, 7], not {self.sequences}")
+            seeds = [int(name) for name in self.sequences]
+        flow = "exact" if self.flow == "world" else DIS() if self.flow == "dis" else None
+        return WorldDataset(self.spec, seeds, flow, frames.start, len(frames))
 
     @property
     def cache_folder(self) -> Path:
@@ -158,6 +181,10 @@ class VideoData(LightningDataModule):
 
     def fingerprint(self) -> str:
         """A hash of what the clips are made from, for the record of a run."""
+        if self.world is not None:
+            return hashlib.sha256(
+                f"{self.world} {self.world_seeds} {self.sequences} {self.frames}".encode()
+            ).hexdigest()
         return self.index.fingerprint()
 
     def prepare_data(self) -> None:
@@ -217,6 +244,7 @@ class ClipLoader(DataLoader[Clip]):
     def __iter__(self) -> Iterator[Clip]:  # type: ignore[override]
         for answer in super().__iter__():
             if isinstance(answer, UserError):
+                self._iterator = None  # lets the workers go now, not when the error is forgotten
                 raise answer
             yield answer
 
