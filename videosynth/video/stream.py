@@ -22,6 +22,7 @@ CONVERSION = (
 )
 # Packets of these codecs are not frames one to one, or cannot be entered in the middle.
 _COUNTED_CODECS = ("gif", "vp8", "apng", "webp")
+_GIF_END = b";"
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _demux(path: Path, container: Any, stream: Any) -> tuple[list[Any], list[int
     """Presentation times of the shown frames, and of all key frames, in file order."""
     times: list[Any] = []
     keys: list[int] = []
-    packets, end = 0, 0
+    packets, end, frame = 0, 0.0, 1 / float(stream.average_rate or DEFAULT_FPS)
     for packet in container.demux(stream):
         if packet.size == 0:  # the flush packet
             continue
@@ -111,15 +112,18 @@ def _demux(path: Path, container: Any, stream: Any) -> tuple[list[Any], list[int
         if not packet.is_discard:  # cut away by the file's edit list
             times.append(packet.pts)
         if packet.pts is not None:
-            end = max(end, packet.pts + (packet.duration or 0))
+            begin = float(packet.pts * stream.time_base)
+            end = max(end, begin + (float(packet.duration * stream.time_base) if packet.duration else frame))
     if not packets:
         raise UserError(f"{path} has no frames: copy it again or name another file")
     if packets < len(stream.index_entries):
         raise damaged(path, f"it breaks off after {packets} of {len(stream.index_entries)} frames")
     # Matroska knows its length beforehand only in words.
     promised = _seconds(stream.metadata.get("DURATION", ""))
-    if promised and end and promised - float(end * stream.time_base) > 1.5 / float(stream.average_rate or DEFAULT_FPS):
-        raise damaged(path, f"it breaks off {float(end * stream.time_base):.2f} s into {promised:.2f} s")
+    if promised - end > 0.6 * frame and end:
+        raise damaged(path, f"it breaks off {end:.2f} s into {promised:.2f} s")
+    if stream.codec_context.name == "gif" and not path.read_bytes()[-64:].rstrip(b"\0").endswith(_GIF_END):
+        raise damaged(path, f"it breaks off after {packets} frames")
     return times, keys
 
 
@@ -218,7 +222,8 @@ class Decoder:
         if frame.is_corrupt:
             raise damaged(self.path, f"frame {index}")
         turns = frame.rotation
-        rgb = self._reformatter.reformat(frame, format="rgb24", interpolation=CONVERSION).to_ndarray()
+        # No threads here either: a forked child that drops its parent's decoder would wait for them for ever.
+        rgb = self._reformatter.reformat(frame, format="rgb24", interpolation=CONVERSION, threads=1).to_ndarray()
         if turns % 90 == 0 and turns:
             rgb = np.ascontiguousarray(np.rot90(rgb, turns // 90))
         if rgb.shape[:2] != self.table.size:
