@@ -50,7 +50,7 @@ def check(
         if frames is not None:
             index = index.subset(frames)
     except UserError as error:
-        report.add("error", "the data set cannot be read", "", str(error), "mend this first, then check again")
+        report.add("error", "the data set cannot be read", "", str(error), "")
         return report
     _lengths(report, index, clip_length)
     broken = _files(report, index)
@@ -205,6 +205,9 @@ def _header(report: Report, ref: FrameRef, kind: str, index: Index) -> tuple[int
         size = image_size(ref.path)
         if not _whole(ref.path):
             read_image(ref.path)
+            if ref.path.suffix.lower() == ".png":
+                what = "its end is cut off, though all pixels can be read"
+                report.add("warning", "files with a cut end", ref.path, what, "copy it again to be sure")
         if kind in ("labels", "instances"):
             _mode(report, ref.path, kind, bool(index.classes.colours))
         return size

@@ -16,7 +16,10 @@ EXAMPLES = 3  # files named per kind of finding
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing about one file: ``kind`` groups findings, ``what`` is wrong, ``remedy`` mends it."""
+    """One thing about one file: ``kind`` groups findings, ``what`` is wrong, ``remedy`` mends it.
+
+    ``file`` is relative to the data set, empty for the whole of it; an empty ``remedy`` is said in ``what``.
+    """
 
     level: Level
     kind: str
@@ -53,8 +56,11 @@ class Report:
             first = errors[0]
             more = len(errors) - 1
             rest = f" ({more} more: see `videosynth check {self.root}`)" if more else ""
-            name = str(self.root / first.file) if first.file not in ("", ".") else str(self.root)
-            raise UserError(f"{name}: {first.what}; {first.remedy}{rest}")
+            if not first.remedy:
+                raise UserError(first.what + rest)
+            named = first.file.startswith("sequence ")  # otherwise it is a path
+            where = f"{self.root}, {first.file}" if named else str(self.root / first.file)
+            raise UserError(f"{where}: {first.what}; {first.remedy}{rest}")
 
     def text(self) -> str:
         """For the terminal: grouped by kind, the worst first, with counts and a few file names."""
@@ -70,7 +76,7 @@ class Report:
                 lines += [f"  {f.file}: {f.what}" if f.file else f"  {f.what}" for f in findings[:EXAMPLES]]
                 if len(findings) > EXAMPLES:
                     lines.append(f"  ... and {len(findings) - EXAMPLES} more")
-                lines += [f"  What to do: {findings[0].remedy}", ""]
+                lines += [f"  What to do: {findings[0].remedy}", ""] if findings[0].remedy else [""]
         errors, warnings = self.count("error"), self.count("warning")
         if errors:
             lines.append(
