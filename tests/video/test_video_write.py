@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -34,7 +34,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 40), st.integers(1, 40), st.integers(0, 9), st.sampled_from(LOSSLESS))
 def test_lossless_round_trips_are_exact(tmp_path_factory, frames, height, width, seed, form):
     video = noise(frames, height, width, seed)
@@ -46,7 +46,7 @@ def test_lossless_round_trips_are_exact(tmp_path_factory, frames, height, width,
         assert fps == 12.5
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None)
 @given(st.integers(1, 33), st.integers(1, 33), st.sampled_from([("ids.mkv", "ffv1"), ("ids", "png")]))
 def test_ids_survive(tmp_path_factory, height, width, form):
     ids = noise(3, height, width)[..., 0]

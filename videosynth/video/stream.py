@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,9 +123,16 @@ def _demux(path: Path, container: Any, stream: Any) -> tuple[list[Any], list[int
     promised = _seconds(stream.metadata.get("DURATION", ""))
     if promised - end > 0.6 * frame and end:
         raise damaged(path, f"it breaks off {end:.2f} s into {promised:.2f} s")
-    if stream.codec_context.name == "gif" and not path.read_bytes()[-64:].rstrip(b"\0").endswith(_GIF_END):
+    if stream.codec_context.name == "gif" and not _last_bytes(path).endswith(_GIF_END):
         raise damaged(path, f"it breaks off after {packets} frames")
     return times, keys
+
+
+def _last_bytes(path: Path) -> bytes:
+    """The end of a file without the zeros that some programs fill up with."""
+    with path.open("rb") as file:
+        file.seek(-min(64, path.stat().st_size), os.SEEK_END)
+        return file.read().rstrip(b"\0")
 
 
 def _seconds(text: str) -> float:
