@@ -1,7 +1,7 @@
 """Draw a contact sheet of the street world: RGB | labels | instances | depth | flow, one row per drive.
 
-    python benchmarks/street_pictures.py sheet.png --seeds 0 1 2 --frame 40 --size 128 256
-    python benchmarks/street_pictures.py strip.png --seeds 3 --count 8 --step 15 --only-rgb
+python benchmarks/street_pictures.py sheet.png --seeds 0 1 2 --frame 40 --size 128 256
+python benchmarks/street_pictures.py strip.png --seeds 3 --count 8 --step 15 --only-rgb
 """
 
 from __future__ import annotations

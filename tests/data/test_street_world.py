@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from videosynth.data.worlds.street import CLASSES, COLOURS, StreetFrame, StreetWorld, spec
+from videosynth.data.worlds.street_actors import cars
+from videosynth.data.worlds.street_plan import Plan
 from videosynth.types import UserError
 
 
@@ -79,7 +81,7 @@ def test_endless_and_far_apart() -> None:
 
 
 def test_flow_reproduces_visible_pixels() -> None:
-    errors, shares, lengths, still = [], [], [], []
+    errors, shares, lengths, still, shifted = [], [], [], [], []
     for seed in range(4):
         for start in (30, 90, 150):
             before, now = StreetWorld(seed).frames(start, 2)
@@ -87,12 +89,15 @@ def test_flow_reproduces_visible_pixels() -> None:
             errors.append(error[now.visible].mean())
             shares.append(now.visible.mean())
             lengths.append(np.hypot(*now.flow).mean())
+            off = np.abs(_warp(before.image / 255, now.flow + 0.5) - now.image / 255)
+            shifted.append(off[now.visible].mean())
             still.append(np.abs(before.image / 255 - now.image / 255)[now.visible].mean())
     assert np.mean(errors) <= 0.01, errors
     assert max(errors) <= 0.014, errors
     assert np.mean(shares) > 0.65
     assert np.mean(lengths) > 1
     assert np.mean(errors) < 0.35 * np.mean(still)
+    assert np.mean(errors) < 0.6 * np.mean(shifted)  # right to a fraction of a pixel
 
 
 def test_visibility_is_honest() -> None:
@@ -162,14 +167,21 @@ def test_every_class_appears_in_a_long_drive() -> None:
 
 
 def test_cars_turn_and_people_walk() -> None:
-    """Things move on their own: flow inside of cars and people differs from that of the ground below them."""
-    own = 0
-    for seed in range(4):
-        frame = StreetWorld(seed).frame(60)
-        for name in ("car", "pedestrian"):
+    """Over a minute some car is in the middle of a turn, and cars and people have a flow of their own."""
+    plan, turning = Plan(3), 0
+    for second in range(60):
+        ego = plan.ego(float(second))[0]
+        heading = cars(plan, ego, float(second), ego, float(second))[0]["relative"]
+        turning += int(((np.abs(heading) > 0.2) & (np.abs(heading) < 1.4)).sum())
+    assert turning > 3
+    own = {"car": 0, "pedestrian": 0}
+    for index in range(30, 330, 30):
+        frame = StreetWorld(3).frame(index)
+        standing = np.median(frame.flow[0][frame.labels == CLASSES.index("building")])
+        for name in own:
             mask = frame.labels == CLASSES.index(name)
-            own += int(mask.sum() > 30)
-    assert own >= 4
+            own[name] += int(mask.sum() > 30 and np.abs(frame.flow[0][mask] - standing).max() > 1)
+    assert min(own.values()) >= 3, own
 
 
 def test_spec_and_colours() -> None:

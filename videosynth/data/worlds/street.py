@@ -94,7 +94,7 @@ class StreetWorld:
         return next(self.frames(index, 1))
 
     def frames(self, start: int, count: int, step: int = 1) -> Iterator[StreetFrame]:
-        """``count`` frames from ``start``, every ``step``-th; flow leads ``step`` frames back (0 where there is none)."""
+        """``count`` frames from ``start``, every ``step``-th; flow leads ``step`` frames back (0 if there is none)."""
         if start < 0 or count < 0 or step < 1:
             raise UserError(f"frames start={start} count={count} step={step}: give start, count >= 0 and step >= 1")
         return self._frames(start, count, step)

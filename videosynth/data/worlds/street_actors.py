@@ -148,7 +148,9 @@ def people_quads(course: Course, now: Array, before: Array) -> Array:
     return out.reshape(-1)
 
 
-def mover_quads(course: Course, ego: float, seconds: float, ego_before: float, seconds_before: float) -> tuple[Array, Array]:
+def mover_quads(
+    course: Course, ego: float, seconds: float, ego_before: float, seconds_before: float
+) -> tuple[Array, Array]:
     """QUADs of all that moves, and the (s, d, relative heading, half length, half width, height) of their shadows."""
     rows = cars(course.plan, ego, seconds, ego_before, seconds_before)
     walk = people(course.plan, ego, seconds, ego_before, seconds_before)

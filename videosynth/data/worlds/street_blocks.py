@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -65,8 +66,11 @@ class Block:
         self.things += 1
         return int(ob.instance_id(topic, self.index * 64 + self.things))
 
-    def _add(self, place: tuple, texture: str, label: int, *, board: bool = False, closed: bool = True,
-             repeat: tuple = (0, 1, 1, 1), tint: Array | tuple = (1, 1, 1), sun: float = 0.0, instance: int = 0) -> None:  # fmt: skip
+    def _add(
+        self, place: tuple, texture: str, label: int, *, board: bool = False, closed: bool = True,
+        repeat: tuple = (0, 1, 1, 1), tint: Array | tuple = (1, 1, 1), sun: float = 0.0, instance: int = 0,
+    ) -> None:  # fmt: skip
+        """``place``: s and d of the lower corners (of a board: s + width), y of bottom and top, d that the top leans."""
         key = (1 << 60) + (self.index << 16) + len(self.walls)
         tint = tuple(float(t) for t in tint)
         self.walls.append((place, board, closed, self.ids[texture], repeat, tint, sun, label, instance, key))
@@ -74,7 +78,9 @@ class Block:
     def _pick(self, options: Array) -> Array:
         return options[int(self.rng.integers(len(options)))] * self.rng.uniform(0.85, 1.1)
 
-    def _front(self, side: int, s0: float, s1: float, d: float, y0: float, y1: float, lean: float = 0.0, **look) -> None:
+    def _front(
+        self, side: int, s0: float, s1: float, d: float, y0: float, y1: float, lean: float = 0.0, **look
+    ) -> None:
         """A wall along the road, its face to the road."""
         a, b = (s0, s1) if side < 0 else (s1, s0)
         sun = max(0.0, -side * self.sun[0])
@@ -110,27 +116,41 @@ class Block:
         shops = max(1, round((s1 - s0) / 8))
         self.houses.append((int(side > 0), s0, s1, top + 0.6))
         self._front(side, s0, s1, d, 0, 4, texture=f"shop{front}", repeat=(0, shops, 1, 1), tint=base, instance=name)
-        upper = dict(texture=style, tint=tint, instance=name)
+        upper: dict[str, Any] = {"texture": style, "tint": tint, "instance": name}
         self._front(side, s0, s1, d, 4, top, repeat=(offset, along, floors / 4, floors / 4), **upper)
         self._front(side, s0, s1, d - 0.25, top, top + 0.6, texture="plain", tint=tint * 1.08, instance=name)
         blank = rng.random() < 0.4
-        wall = dict(texture="plain", tint=tint * 0.95) if blank else dict(texture=style, tint=tint)
+        wall = {"texture": "plain", "tint": tint * 0.95} if blank else {"texture": style, "tint": tint}
         rows = top / 12
-        self._ends(side, s0, s1, d, deep, 0, top + 0.6, repeat=(0, round(across * 4) / 4, rows, rows), instance=name, **wall)
+        self._ends(
+            side, s0, s1, d, deep, 0, top + 0.6, repeat=(0, round(across * 4) / 4, rows, rows), instance=name, **wall
+        )
         if rng.random() < 0.55:
             roof = np.array([0.55, 0.25, 0.18]) if rng.random() < 0.6 else np.array([0.3, 0.32, 0.36])
-            tiles = dict(texture="roof", repeat=(0, (s1 - s0) / 4, 1, 1), tint=roof, instance=name)
-            self._front(side, s0, s1, d - 0.3, top + 0.6, top + 3.6, 4.0, **tiles)
+            tiles, lean = (0, (s1 - s0) / 4, 1, 1), (deep - d) / 2 + 0.3
+            self._front(
+                side,
+                s0,
+                s1,
+                d - 0.3,
+                top + 0.6,
+                top + 3.6,
+                lean,
+                texture="roof",
+                repeat=tiles,
+                tint=roof,
+                instance=name,
+            )
+            self._ends(side, s0, s1, d, deep, top + 0.6, top + 3.5, texture="gable", tint=tint * 0.95, instance=name)
 
     def _garden(self, side: int, s0: float, s1: float) -> None:
         """A gap between houses: a hedge, trees, grass."""
         rng = self.rng
         if rng.random() < 0.7:
             sun = 0.35 + 0.5 * max(0.0, -side * self.sun[0])
-            a, b = (s0, s1) if side < 0 else (s1, s0)
-            size = ((s1 - s0) / 2.5, 0.5)
-            self._add((a, side * (FRONT + 0.4), b, side * (FRONT + 0.4), 0, rng.uniform(0.9, 1.5), 0), "hedge", ob.VEGETATION,
-                      repeat=(0, size[0], 1, size[1]), tint=self._pick(_GREENS), sun=sun)  # fmt: skip
+            (a, b), d = (s0, s1) if side < 0 else (s1, s0), side * (FRONT + 0.4)
+            self._add((a, d, b, d, 0, rng.uniform(0.9, 1.5), 0), "hedge", ob.VEGETATION,
+                      repeat=(0, (s1 - s0) / 2.5, 1, 0.5), tint=self._pick(_GREENS), sun=sun)  # fmt: skip
         for _ in range(int(rng.integers(2, 5))):
             self._tree(rng.uniform(s0 + 1, s1 - 1), side * rng.uniform(11.5, 24), rng.uniform(5, 10))
 
@@ -163,10 +183,16 @@ class Block:
             ends = sorted((d, d - side * 2.0))
             self._add((s, ends[0], s, ends[1], 6.4, 6.52, 0), "plain", ob.POLE, closed=False, tint=grey, sun=0.4)
             lamp = sorted((d - side * 1.4, d - side * 2.3))
-            self._add((s, lamp[0], s, lamp[1], 6.3, 6.48, 0), "plain", ob.POLE, closed=False, tint=(0.7, 0.7, 0.65), sun=0.5)
+            self._add(
+                (s, lamp[0], s, lamp[1], 6.3, 6.48, 0), "plain", ob.POLE, closed=False, tint=(0.7, 0.7, 0.65), sun=0.5
+            )
             self.blots.append((s, d, 6.5, 1))
         places = [(first + side * (SIDE + 3.4), 5 if rng.random() < 0.5 else 3)]
-        places += [(s, int(rng.integers(SIGNS - 1))) for s in np.arange(self.start + 9, self.end - 4, 19.0) if rng.random() < 0.6]
+        places += [
+            (s, int(rng.integers(SIGNS - 1)))
+            for s in np.arange(self.start + 9, self.end - 4, 19.0)
+            if rng.random() < 0.6
+        ]
         for s, kind in places:
             self._sign(s, side, kind)
 
@@ -175,10 +201,12 @@ class Block:
         high, width, tall = (2.3, 0.8, 0.8) if kind < 4 else ((2.6, 2.0, 1.3) if kind == 4 else (2.5, 0.75, 1.35))
         self._add((s, d, s + 0.09, d, 0, high + tall * 0.9, 0), "tube", ob.POLE, board=True, closed=False,
                   tint=(0.6, 0.6, 0.6), sun=0.5)  # fmt: skip
-        # The right-hand signs face the camera, the left-hand ones the oncoming cars: seen from behind they are grey.
-        tint, texture = (1.0, 1.0, 1.0), f"sign{kind}"
-        self._add((s - 0.08, d - width / 2, s - 0.08, d + width / 2, high, high + tall, 0), texture, ob.SIGN, closed=False,
-                  tint=tint, sun=0.45, instance=self._name(7))  # fmt: skip
+        self._add((s - 0.08, d - width / 2, s - 0.08, d + width / 2, high, high + tall, 0), f"sign{kind}", ob.SIGN,
+                  closed=False, sun=0.45, instance=self._name(7))  # fmt: skip
+
+    def _far_look(self) -> dict[str, Any]:
+        style = f"facade{self.rng.integers(FACADES)}"
+        return {"texture": style, "tint": self._pick(_WALLS), "instance": self._name(6)}
 
     def _backdrop(self, side: int, first: float, has_side: bool) -> None:
         """Farther houses, seen through gardens and over roofs; the side street and its end."""
@@ -186,7 +214,7 @@ class Block:
         for s0 in np.arange(self.start, self.end - 10, 26.0):
             s1, floors = min(s0 + rng.uniform(14, 24), self.end), int(rng.integers(4, 9))
             d, top = rng.uniform(30, 42), 3.0 * floors
-            look = dict(texture=f"facade{rng.integers(FACADES)}", tint=self._pick(_WALLS), instance=self._name(6))
+            look = self._far_look()
             rows = (1, floors / 4)
             self._front(side, s0, s1, d, 0, top, repeat=(0, round((s1 - s0) / 3) / 4, *rows), **look)
             self._ends(side, s0, s1, d, d + 12, 0, top, repeat=(0, 1, *rows), **look)
@@ -200,7 +228,7 @@ class Block:
                 self._add((s, a, s, b, 0, 3 * floors, 0), f"facade{rng.integers(FACADES)}", ob.BUILDING,
                           repeat=(0, 1.25, 1, floors / 4), tint=self._pick(_WALLS), sun=max(0.0, face * self.sun[2]),
                           instance=self._name(6))  # fmt: skip
-        look = dict(texture=f"facade{rng.integers(FACADES)}", tint=self._pick(_WALLS), instance=self._name(6))
+        look = self._far_look()
         self._front(side, first - 9, first + 9, 72, 0, 12, repeat=(0, 1.5, 1, 1), **look)
 
     def _parking(self, first: float, last: float) -> Array:

@@ -79,7 +79,9 @@ class Course:
         s0, d0, s1, d1, y0, y1, lean = (walls["place"][:, i] for i in range(7))
         origin = self.point(s0, d0, y0)
         out["now"][:, 0] = origin
-        out["now"][:, 1] = np.where(walls["board"][:, None], (s1 - s0)[:, None] * [1, 0, 0], self.point(s1, d1, y0) - origin)
+        out["now"][:, 1] = np.where(
+            walls["board"][:, None], (s1 - s0)[:, None] * [1, 0, 0], self.point(s1, d1, y0) - origin
+        )
         out["now"][:, 2] = self.point(s0, d0 + lean, y1) - origin
         out["road"][:, 0] = np.stack([s0, d0, y0], 1)
         out["road"][:, 1] = np.where(walls["board"][:, None], 0, np.stack([s1 - s0, d1 - d0, 0 * s0], 1))

@@ -17,6 +17,7 @@ BLOCK = 64.0  # metres between crossings, on average
 KERB, FRONT = 5.4, 9.2  # half widths of the road and of the whole street
 SIDE = 3.6  # half width of a side street
 
+
 @dataclass(frozen=True)
 class Mood:
     """Light of one drive: colours in [0, 1], sun direction (d, up, s) along the road."""
@@ -34,7 +35,11 @@ class Plan:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._waves = [
-            (amplitude * (0.5 + self.one(1, 0, i)), 1 / (length * (0.8 + 0.4 * self.one(1, 1, i))), 6.283 * self.one(1, 2, i))
+            (
+                amplitude * (0.5 + self.one(1, 0, i)),
+                1 / (length * (0.8 + 0.4 * self.one(1, 1, i))),
+                6.283 * self.one(1, 2, i),
+            )
             for i, (amplitude, length) in enumerate(((0.33, 95.0), (0.13, 41.0)))
         ]
         self.speed = 6.5 + 4.0 * self.one(2, 0)
@@ -48,7 +53,9 @@ class Plan:
     def ego(self, seconds: float) -> tuple[float, float, float, float]:
         """Place along the road, to the right of its middle, yaw against the road and pitch (rad) of the camera."""
         w, p = 0.35 + 0.2 * self.one(3, 0), 6.28 * self.one(3, 1)
-        s = BLOCK * 50 + 40 * self.one(3, 2) + self.speed * (seconds + 0.3 / w * (np.sin(w * seconds + p) - np.sin(p)))
+        s = BLOCK * (50 + 40 * self.one(3, 2)) + self.speed * (
+            seconds + 0.3 / w * (np.sin(w * seconds + p) - np.sin(p))
+        )
         d = 1.65 + 0.3 * np.sin(s / 23 + p)
         bend = float(self.heading(np.array(s + 9.0)) - self.heading(np.array(s)))
         yaw = 0.6 * bend + 0.025 * np.sin(s / 17 + 2 * p) + 0.3 / 23 * np.cos(s / 23 + p)

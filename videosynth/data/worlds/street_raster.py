@@ -104,7 +104,7 @@ def _ragged(counts: Array) -> tuple[Array, Array]:
 
 def cover(vectors: Array, table: Array, camera: Camera) -> Fragments:
     """The pixels whose centres lie inside of each quad. ``table`` = lines(vectors)."""
-    (h, w), f, (cx, cy) = camera.size, camera.focal, camera.centre
+    w, f, (cx, cy) = camera.size[1], camera.focal, camera.centre
     first, last = _bounds(vectors, camera)
     owner, y = _ragged(np.maximum(last - first + 1, 0))
     y = y + first[owner]
@@ -122,7 +122,9 @@ def cover(vectors: Array, table: Array, camera: Camera) -> Fragments:
     x1 = np.floor(np.clip(high + cx, -1, w - 1)).astype(np.int64)
     row, x = _ragged(np.where(empty, 0, np.maximum(x1 - x0 + 1, 0)))
     x = x + x0.astype(np.int32)[row]
-    nearness = base[:, 2].astype(np.float32)[row] + slope[:, 2].astype(np.float32)[row] * (x.astype(np.float32) - np.float32(cx))
+    nearness = base[:, 2].astype(np.float32)[row] + slope[:, 2].astype(np.float32)[row] * (
+        x.astype(np.float32) - np.float32(cx)
+    )
     pixel = (y * w).astype(np.int32)[row] + x
     return Fragments(pixel, owner[row], nearness)
 

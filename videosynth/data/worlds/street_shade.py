@@ -12,11 +12,13 @@ from videosynth.data.worlds.street_raster import CLOUD_HEIGHT, GROUND, SKY, Came
 from videosynth.data.worlds.street_textures import atlas
 
 _HAZE = 260.0  # metres
-_CLOUD = 1 / 2600.0  # repeats per metre of the layer of clouds
+_CLOUD = 1 / 2400.0  # repeats per metre of the layer of clouds
 _EARTH = np.array([(1, 1, 1), (0.92, 0.88, 0.82), (0.8, 0.9, 0.62)], np.float32)
 
 
-def shade(course: Course, camera: Camera, quads: Array, seen: Array, place: tuple[Array, ...], blots: Array, ego: float) -> tuple[Array, Array]:  # fmt: skip
+def shade(
+    course: Course, camera: Camera, quads: Array, seen: Array, place: tuple[Array, ...], blots: Array, ego: float
+) -> tuple[Array, Array]:
     """Image (H * W, 3) in [0, 1] and labels (H * W) of a frame.
 
     ``seen`` is the quad of each pixel, ``place`` what :func:`on_quad` says of it, ``blots`` the cast shadows on the
@@ -74,5 +76,5 @@ def _sky(course: Course, nearness: Array, sample: Array) -> Array:
     rise = 1 - np.exp(height * np.float32(-4.5))
     blue = mood.horizon.astype(np.float32) * (1 - rise) + mood.zenith.astype(np.float32) * rise
     cover = sample[:, 3:] * np.clip(height * 9 - np.float32(0.25), 0, 1)
-    white = sample[:, :3] * (np.float32(0.35) + np.float32(0.62) * mood.sun_colour.astype(np.float32))
+    white = sample[:, :3] * (np.float32(0.68) + np.float32(0.3) * mood.sun_colour.astype(np.float32))
     return blue + (white - blue) * cover

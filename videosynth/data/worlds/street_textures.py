@@ -27,6 +27,15 @@ def _noise(rng: Rng, h: int, w: int, beta: float) -> Array:
     return ((out - out.mean()) / out.std()).astype(np.float32)
 
 
+def _streaks(rng: Rng, n: int, beta: float, length: float) -> Array:
+    """Repeating noise that is ``length`` times longer along v than along u."""
+    fy, fx = np.fft.fftfreq(n)[:, None], np.fft.rfftfreq(n)[None]
+    spectrum = np.fft.rfft2(rng.normal(size=(n, n))) * np.exp(-((fy * length) ** 2) * 8) / np.maximum(fx, 1 / n) ** beta
+    spectrum[:, 0] = 0
+    out = np.fft.irfft2(spectrum, s=(n, n))
+    return (out / out.std()).astype(np.float32)
+
+
 def _grey(values: Array, tone: tuple[float, float, float] = (1, 1, 1)) -> Array:
     return np.clip(values[..., None] * np.array(tone, np.float32), 0, 1).astype(np.float32)
 
@@ -162,9 +171,13 @@ def _tree(rng: Rng, kind: int) -> Texture:
         for end in ((70, 100), (185, 95), (128, 60)):
             cv2.line(rgb, (127, 175), end, (0.28, 0.2, 0.14), 6)
             cv2.line(alpha, (127, 175), end, 1.0, 6)
-    cx, cy, rx, ry = [(128, 92, 108, 82), (128, 100, 90, 90), (128, 96, 56, 92), (128, 90, 96, 78), (128, 160, 122, 88)][
-        kind
-    ]
+    cx, cy, rx, ry = [
+        (128, 92, 108, 82),
+        (128, 100, 90, 90),
+        (128, 96, 56, 92),
+        (128, 90, 96, 78),
+        (128, 160, 122, 88),
+    ][kind]
     size = [15, 12, 11, 18, 14][kind]
     for depth in np.linspace(0, 1, 420):
         angle, radius = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random())
@@ -174,10 +187,11 @@ def _tree(rng: Rng, kind: int) -> Texture:
         r = int(size * rng.uniform(0.6, 1.1) * (1.15 - 0.35 * radius))
         axes, turn = (r, max(2, int(r * 0.7))), float(rng.uniform(0, 180))
         tone = float(np.clip(light, 0.12, 1.0))
+        cv2.ellipse(rgb, (x - 2, y + 5), axes, turn, 0, 360, (0.45 * tone, 0.45 * tone, 0.42 * tone), -1)
         cv2.ellipse(rgb, (x, y), axes, turn, 0, 360, (tone, tone, tone * 0.85), -1)
         cv2.ellipse(alpha, (x, y), axes, turn, 0, 360, 1.0, -1)
         cv2.ellipse(mask, (x, y), axes, turn, 0, 360, 1.0, -1)
-    speckle = 1 + 0.24 * _noise(rng, n, n, 0.5)[..., None] * mask[..., None]
+    speckle = 1 + 0.3 * _noise(rng, n, n, 0.5)[..., None] * mask[..., None]
     holes = (_noise(rng, n, n, 0.8) > 1.75) & (mask > 0) & (kind != 4)
     alpha[holes] = 0
     alpha[:2] = alpha[:, :2] = alpha[:, -2:] = 0
@@ -187,7 +201,9 @@ def _tree(rng: Rng, kind: int) -> Texture:
 def _ground(rng: Rng) -> dict[str, Texture]:
     """Road, pavement and grass, 16 m x 16 m (pavement 8 m x 8 m); dry, worn, repaired."""
     n = 512
-    road = 0.43 + 0.035 * _noise(rng, n, n, 0.2) + 0.05 * _noise(rng, n, n, 1.2)
+    road = 0.43 + 0.05 * _noise(rng, n, n, 0.3) + 0.05 * _noise(rng, n, n, 1.2)
+    # Wear along the lanes: it is what remains of a road's texture far ahead, where the length is averaged away.
+    road += 0.05 * _streaks(rng, n, 0.6, 60)
     for _ in range(9):
         x, y, w, h = (int(v) for v in rng.integers((0, 0, 30, 24), (n - 100, n - 100, 110, 100)))
         road[y : y + h, x : x + w] += rng.uniform(-0.12, 0.09)
@@ -212,8 +228,8 @@ def _ground(rng: Rng) -> dict[str, Texture]:
 
 def _cloud(rng: Rng) -> Texture:
     n = 512
-    cover = np.clip((_noise(rng, n, n, 1.75) + 0.25 * _noise(rng, n, n, 1.0) - 0.15) * 0.9, 0, 1)
-    shade = 1 - 0.35 * np.clip(np.roll(cover, (18, 14), (0, 1)) * cover, 0, 1)
+    cover = np.clip((_noise(rng, n, n, 1.5) + 0.3 * _noise(rng, n, n, 0.9) + 0.05) * 0.8, 0, 1)
+    shade = 1 - 0.38 * np.clip(np.roll(cover, (12, 9), (0, 1)) * cover, 0, 1)
     return Texture(_grey(shade), cover.astype(np.float32), wrap=True)
 
 
@@ -310,7 +326,10 @@ def _sign(kind: int) -> Texture:
     if kind == 0:
         cv2.circle(alpha, (32, 32), 31, 1.0, -1)
         cv2.circle(rgb, (32, 32), 27, red, 9)
-        three, zero = [[19, 22], [29, 22], [24, 31], [29, 35], [27, 41], [19, 42]], [[36, 22], [45, 22], [45, 42], [36, 42]]
+        three, zero = (
+            [[19, 22], [29, 22], [24, 31], [29, 35], [27, 41], [19, 42]],
+            [[36, 22], [45, 22], [45, 42], [36, 42]],
+        )
         for stroke, closed in ((three, False), (zero, True)):
             cv2.polylines(rgb, [np.array(stroke)], closed, black, 4)
     elif kind == 1:
@@ -321,7 +340,9 @@ def _sign(kind: int) -> Texture:
         cv2.line(rgb, (32, 28), (32, 46), black, 5)
     elif kind == 2:
         rgb[:], alpha[2:62, 2:62] = blue, 1
-        cv2.polylines(rgb, [np.array([[22, 54], [22, 12], [42, 12], [44, 22], [42, 33], [22, 33]])], False, (1, 1, 1), 7)
+        cv2.polylines(
+            rgb, [np.array([[22, 54], [22, 12], [42, 12], [44, 22], [42, 33], [22, 33]])], False, (1, 1, 1), 7
+        )
     elif kind == 3:
         angles = np.arange(8) * np.pi / 4 + np.pi / 8
         octagon = (31.5 + 31 * np.stack([np.cos(angles), np.sin(angles)], 1)).astype(np.int32)
@@ -374,6 +395,9 @@ def atlas() -> Atlas:
     tube = np.tile(np.interp(np.arange(16), [0, 4, 15], [0.7, 1, 0.3]).astype(np.float32), (16, 1))
     hedge = _grey(0.5 + 0.2 * _noise(rng, n, n, 0.6))
     one = np.ones((n, n), np.float32)
+    y, x = np.mgrid[:n, :n] / n
+    gable = (np.abs(x - 0.5) * 2 < y).astype(np.float32)
+    textures["gable"] = Texture(plain, one, gable)
     textures |= {"plain": Texture(plain, one, wrap=True), "roof": Texture(_grey(tiles), one, wrap=True)}
     textures |= {"tube": Texture(_grey(tube), np.ones((16, 16), np.float32)), "hedge": Texture(hedge, one, wrap=True)}
     return Atlas(textures)
