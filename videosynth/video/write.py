@@ -141,11 +141,15 @@ class _Container:
         self._fps, self._count = fps, 0
         self._format = "gray" if frame.ndim == 2 else "rgb24"
         self._padding = ((0, height % 2), (0, width % 2), (0, 0)) if codec == "h264" else None
+        # Key frames often: a jump in the file decodes from the one before.
+        h264 = {"threads": _THREADS, "g": "30"}
+        # FFV1's third version cannot slice a picture that is one pixel wide.
+        ffv1 = {"level": "3" if width > 1 else "1", "threads": "1", "g": "1"}
         name, pixels, options = {
             # x264's macroblock tree gives different bits from run to run where sides are no multiple of 16.
-            "h264": ("libx264", "yuv420p", {"crf": str(crf), "threads": _THREADS, "x264-params": "mbtree=0"}),
-            "rgb": ("libx264rgb", "rgb24", {"qp": "0", "threads": _THREADS}),
-            "ffv1": ("ffv1", "gray" if frame.ndim == 2 else "bgr0", {"level": "3", "threads": "1"}),
+            "h264": ("libx264", "yuv420p", {**h264, "crf": str(crf), "x264-params": "mbtree=0"}),
+            "rgb": ("libx264rgb", "rgb24", {**h264, "qp": "0"}),
+            "ffv1": ("ffv1", "gray" if frame.ndim == 2 else "bgr0", ffv1),
             "gif": ("gif", "pal8", {}),
         }[codec]
         # Without the creation date and random numbers; the index in front, so that browsers can start at once.
