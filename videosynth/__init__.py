@@ -9,7 +9,11 @@ __all__ = ["Clip", "DataSpec", "Frame", "MapSpec", "Request", "UserError", "load
 
 
 def __getattr__(name: str) -> Any:  # lazy: `videosynth --help` imports no torch
-    if name in ("Clip", "DataSpec", "Frame", "MapSpec", "Request", "UserError"):
+    if name == "UserError":
+        from videosynth.errors import UserError
+
+        return UserError
+    if name in ("Clip", "DataSpec", "Frame", "MapSpec", "Request"):
         from videosynth import types
 
         return getattr(types, name)

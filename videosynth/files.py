@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from videosynth.types import UserError
+from videosynth.errors import UserError
 
 # Past a file size limit (ulimit -f) the kernel's default is to kill the process; ignored, the write fails with EFBIG.
 if hasattr(signal, "SIGXFSZ"):

@@ -10,7 +10,7 @@
 | mask | multiplies the *hallucinated* image: ``m * h + (1 - m) * warp(previous)`` |
 | letters | ``B T C H W``; ``labels, frames, fake, previous, flow, mask, z`` |
 
-``types`` imports nothing of the package and everything may import it.
+``types`` imports nothing of the package but its error, and everything may import it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from videosynth.errors import UserError
+
+__all__ = ["Clip", "DataSpec", "Frame", "MapKind", "MapSpec", "Request", "UserError"]
+
 MapKind = Literal["classes", "instances", "dense", "drawn"]
-
-
-class UserError(Exception):
-    """A mistake that the user can mend. The command line prints it in one line and exits with code 2.
-
-    The message names the thing that is wrong and says what to do about it.
-    """
 
 
 @dataclass(frozen=True)
@@ -179,7 +176,7 @@ class Clip:
     def split(self, n: int) -> list[Clip]:
         """``n`` clips of equal size along the batch."""
         if self.batch % n:
-            raise UserError(f"a batch of {self.batch} clips cannot be split into {n} equal parts: change data.batch_size")
+            raise UserError(f"a batch of {self.batch} clips cannot be split into {n} equal parts: set data.batch_size")
         size = self.batch // n
         return [
             dataclasses.replace(

@@ -71,7 +71,7 @@ class FrameLoader:
 
     def image(self, ref: FrameRef, box: Size) -> Array:
         def make() -> Array:
-            image = self.decoder.image(ref)
+            image = self.decoder.image(ref, box)
             return resize_image(image, fitted((image.shape[0], image.shape[1]), box, self.spec.fit))
 
         return self._kept((ref, "images", box), make)
@@ -87,8 +87,8 @@ class FrameLoader:
             ids = self.decoder.ids(ref, labels=kind.kind == "classes")
             ids = resize_ids(ids, fitted((ids.shape[0], ids.shape[1]), box, self.spec.fit))
             if kind.kind == "instances":
-                return ids
-            if ids.size and not 0 <= int(ids.max()) <= 255:
+                return ids.astype(np.int32)
+            if ids.dtype != np.uint8 and ids.size and not 0 <= int(ids.max()) <= 255:
                 raise UserError(f"{ref} holds the class id {int(ids.max())}: ids go from 0 to {kind.channels - 1}")
             return ids.astype(np.uint8)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from videosynth.data.pictures import quick_ids, quick_image
 from videosynth.types import UserError
 from videosynth.video.images import image_size
 from videosynth.video.read import VideoReader, read_ids, read_image
@@ -62,16 +63,21 @@ class Decoder:
         """(H, W) of a video's frames."""
         return self._video(ref.path).size
 
-    def image(self, ref: FrameRef) -> NDArray[np.uint8]:
-        """H W 3, RGB."""
-        return read_image(ref.path) if ref.position is None else self._video(ref.path)[ref.position]
+    def image(self, ref: FrameRef, box: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """H W 3, RGB. ``box``: the (H, W) that it will be resized to; a far larger JPEG then comes reduced."""
+        if ref.position is not None:
+            return self._video(ref.path)[ref.position]
+        picture = quick_image(ref.path, box)
+        return read_image(ref.path) if picture is None else picture
 
-    def ids(self, ref: FrameRef, labels: bool) -> NDArray[np.int32]:
-        """H W. ``labels``: colours, where the data set names them, count as ids."""
+    def ids(self, ref: FrameRef, labels: bool) -> NDArray[np.integer]:
+        """H W, uint8 or int32. ``labels``: colours, where the data set names them, count as ids."""
         colours = self.colours if labels and self.colours else None
-        if ref.position is None:
-            return read_ids(ref.path, colours=colours, void=self.void if labels else None)
-        return self._video(ref.path).ids(ref.position, colours, self.void if labels else None)
+        void = self.void if labels else None
+        if ref.position is not None:
+            return self._video(ref.path).ids(ref.position, colours, void)
+        values = quick_ids(ref.path)
+        return read_ids(ref.path, colours, void) if values is None else values
 
     def dense(self, ref: FrameRef) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """H W, 8 or 16 bits. A grey picture that was stored as RGB gives its first channel."""

@@ -1,0 +1,1 @@
+"""Training around the models: averaged weights, run folders and resume, samples, progress. Knows no concrete model."""

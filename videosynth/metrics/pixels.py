@@ -28,10 +28,10 @@ def check_pair(fake: np.ndarray, real: np.ndarray) -> None:
 
 
 def psnr(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Peak signal-to-noise ratio in dB of each frame, T values; infinite for equal frames. Higher is better."""
+    """Peak signal-to-noise ratio in dB of each frame, T values, at most 100 (equal frames). Higher is better."""
     check_pair(fake, real)
     errors = ((as_tensor(fake).double() - as_tensor(real).double()) ** 2).mean(dim=(1, 2, 3))
-    return (-10 * torch.log10(errors)).numpy()
+    return (-10 * torch.log10(errors.clamp(min=1e-10))).numpy()
 
 
 def ssim(fake: np.ndarray, real: np.ndarray, window: Literal["uniform", "gaussian"] = "uniform") -> np.ndarray:

@@ -85,21 +85,21 @@ class VideoModel(L.LightningModule):
     produces: ClassVar[str] = "frames"
     exported: ClassVar[tuple[str, ...]] = ("generator",)
 
-    groups: dict[str, Group]
-    weights: dict[str, dict[str, float]]
+    groups: dict[str, Group]  # who trains together
+    weights: dict[str, dict[str, float]]  # group -> loss term -> weight
+    total_steps: int  # training steps of the whole schedule
 
     def __init__(self, spec: DataSpec, **arguments: Any) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.spec = spec
-        self.steps = 0  # generator steps done (Lightning's global_step counts every optimizer's)
+        self.steps = 0  # training steps done (Lightning's global_step counts every optimizer's)
         self._arguments = {k: dataclasses.asdict(v) if dataclasses.is_dataclass(v) else v for k, v in arguments.items()}  # pyright: ignore[reportArgumentType]
-        self._optimizers: dict[str, Any] = {}
 
     # ---- what a subclass gives
 
     def phase_at(self, step: int) -> Phase:
-        """What holds at a generator step: a pure function, asked by model and sampler."""
+        """What holds at a training step: a pure function, asked by model and sampler."""
         raise TypeError(f"{type(self).__name__} must define phase_at")
 
     def frames(self, request: Request) -> Iterator[Frame]:
@@ -139,7 +139,7 @@ class VideoModel(L.LightningModule):
         optimizers = []
         for group in self.groups.values():
             parameters = [p for m in group.modules for p in self.get_submodule(m).parameters()]
-            optimizers.append(torch.optim.Adam(parameters, lr=group.lr, betas=group.betas))
+            optimizers.append(torch.optim.Adam(parameters, lr=group.lr, betas=group.betas, fused=True))
         return optimizers
 
     @contextlib.contextmanager

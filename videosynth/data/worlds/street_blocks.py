@@ -70,7 +70,7 @@ class Block:
         self, place: tuple, texture: str, label: int, *, board: bool = False, closed: bool = True,
         repeat: tuple = (0, 1, 1, 1), tint: Array | tuple = (1, 1, 1), sun: float = 0.0, instance: int = 0,
     ) -> None:  # fmt: skip
-        """``place``: s and d of the lower corners (of a board: s + width), y of bottom and top, d that the top leans."""
+        """``place``: s and d of the lower corners (of a board: s + width), y of bottom and top, d the top leans."""
         key = (1 << 60) + (self.index << 16) + len(self.walls)
         tint = tuple(float(t) for t in tint)
         self.walls.append((place, board, closed, self.ids[texture], repeat, tint, sun, label, instance, key))

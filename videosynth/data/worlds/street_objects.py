@@ -68,16 +68,14 @@ def _car_shapes() -> tuple[Array, Array]:
     """Local quads (kind, part, 3 vectors, (right, up, ahead)) and their outward normals."""
     shapes = np.zeros((len(CAR_PROFILES), CAR_PARTS, 3, 3))
     for kind, profile in enumerate(CAR_PROFILES):
-        half = CAR_WIDTHS[kind] / 2
-        points = np.stack([np.full(len(profile), -half), profile[:, 1], profile[:, 0]], 1)
-        tuck = np.where(profile[:, 1] > 1.05, 0.86, 1.0)[:, None] * [1, 0, 0] + [0, 1, 1]
-        points = points * tuck
-        for i in range(len(_STRIPS)):
-            low = min(-points[i, 0], -points[i + 1, 0])
-            shapes[kind, i] = (-low, *points[i, 1:]), (2 * low, 0, 0), (0, *(points[i + 1] - points[i])[1:])
-        top, back, length = profile[:, 1].max(), profile[:, 0].min(), np.ptp(profile[:, 0])
-        shapes[kind, -2] = (half * 0.99, 0, back), (0, 0, length), (-0.05, top, 0)
-        shapes[kind, -1] = (-half * 0.99, 0, back + length), (0, 0, -length), (0.05, top, 0)
+        half, top = CAR_WIDTHS[kind] / 2, profile[:, 1].max()
+        lean = 0.14 * half  # the sides lean inwards; strips are as wide as their lower edge, so that no gap opens
+        for i, ((z0, y0), (z1, y1)) in enumerate(zip(profile[:-1], profile[1:])):
+            wide = half - lean * min(y0, y1) / top
+            shapes[kind, i] = (-wide, y0, z0), (2 * wide, 0, 0), (0, y1 - y0, z1 - z0)
+        back, length = profile[:, 0].min(), np.ptp(profile[:, 0])
+        shapes[kind, -2] = (half, 0, back), (0, 0, length), (-lean, top, 0)
+        shapes[kind, -1] = (-half, 0, back + length), (0, 0, -length), (lean, top, 0)
     normals = np.cross(shapes[:, :, 2], shapes[:, :, 1])
     return shapes, normals / np.linalg.norm(normals, axis=-1, keepdims=True)
 

@@ -19,7 +19,7 @@ from videosynth.losses.feature import feature_matching
 from videosynth.losses.flow import masked_l1
 from videosynth.losses.perceptual import perceptual
 from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch
-from videosynth.models.vid2vid.networks import FLOW_SCALE, CompositeGenerator, GeneratorShape
+from videosynth.models.vid2vid.networks import CompositeGenerator, GeneratorShape
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, Scores, detached, logits, part
 from videosynth.nn.frozen import Frozen
@@ -83,15 +83,15 @@ class Losses:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Lengths, sizes and rates over the training, in generator steps.
+    """Lengths, sizes and rates over the training, in training steps (one batch of clips each).
 
     Attributes:
-        steps: generator steps of the whole training.
+        steps: training steps in all.
         decay_from: share of the training after which the learning rate falls linearly to 0.
         clip_length: frames per training clip at the start.
         clip_double: steps after which the clip length doubles, again and again (0: never).
         clip_longest: clips grow no longer than this.
-        bptt: frames of truncated back-propagation through time (one generator step each).
+        bptt: frames of truncated back-propagation through time; each such chunk of a clip is one optimizer step.
         start: how training clips begin: self (no history), given (real frames first), or both (half of each).
         lr: learning rate of Adam.
         lr_critic: learning rate of the critics (0: the same).
@@ -160,6 +160,7 @@ class Vid2Vid(VideoModel):
         if not generator.past and generator.flow:
             raise UserError("without past frames there is nothing to warp: set generator.flow to false, or past to 1 or more")
         self.shape, self.critic_shape, self.losses, self.schedule = generator, critic, losses, schedule
+        self.total_steps = schedule.steps
         self.generator = CompositeGenerator(spec.channels, generator)
         self.image_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, critic.scales)
         motion_channels = 3 * critic.frames + 2 * (critic.frames - 1)
@@ -309,7 +310,7 @@ class Vid2Vid(VideoModel):
         for chunk in clip.chunks(phase.bptt):
             seen, state = self._chunk(chunk, state, seen)
             state = ops.detach(state)
-            self.steps += 1
+        self.steps += 1
 
     def _starts_given(self) -> bool:
         # Drawn from the global CPU generator, which the engine seeds per step and alike on all ranks.
@@ -465,7 +466,7 @@ class Vid2Vid(VideoModel):
         assert flow is not None
         k = self.critic_shape.frames
         images = ops.windows(frames, k).flatten(1, 2)
-        motion = ops.windows(flow, k)[:, 1:].flatten(1, 2) / FLOW_SCALE
+        motion = ops.windows(flow, k)[:, 1:].flatten(1, 2) / self.shape.flow_scale
         return torch.cat([images, motion], dim=1)
 
 

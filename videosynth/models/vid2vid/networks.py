@@ -16,9 +16,6 @@ from torch.utils.checkpoint import checkpoint
 from videosynth import ops
 from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
 
-FLOW_SCALE = 20.0  # the flow head speaks in units of 20 pixels (reference code)
-
-
 @dataclass(frozen=True)
 class GeneratorShape:
     """The size of a composite generator. The defaults are the paper's coarsest scale.
@@ -28,6 +25,7 @@ class GeneratorShape:
         downsamples: halvings of height and width before the residual blocks.
         blocks: residual blocks; the first half (rounded up) in each trunk, the rest in each branch.
         past: past frames (and past maps) that the generator looks at; 0 makes a per-frame model.
+        flow_scale: pixels that the flow head's output 1 stands for (20 in the reference, for frames 512 wide or more).
         flow: predict flow and mask and warp the previous frame; off, the hallucinated image is the frame.
         checkpointing: recompute activations in the backward pass (less memory, about a third more time).
     """
@@ -36,6 +34,7 @@ class GeneratorShape:
     downsamples: int = 3
     blocks: int = 9
     past: int = 2
+    flow_scale: float = 20.0
     flow: bool = True
     checkpointing: bool = False
 
@@ -106,15 +105,16 @@ class CompositeGenerator(nn.Module):
         is none; known ``(B,)`` bool: whether the item has a previous frame (else its frame is the hallucinated image).
         H and W are multiples of ``shape.multiple``.
         """
-        features = self._run(self.label_trunk, maps)
+        dtype = next(self.parameters()).dtype  # bf16 where the weights were made so
+        features = self._run(self.label_trunk, maps.to(dtype))
         if self.shape.past:
-            features = features + self._run(self.history_trunk, history)
+            features = features + self._run(self.history_trunk, history.to(dtype))
         raw = self.image_head(self._run(self.image_branch, features)).float()
         if not self.shape.flow:
             return Painted(raw, raw, None, None, None)
 
         motion = self._run(self.flow_branch, features)
-        flow = self.flow_head(motion).float() * FLOW_SCALE
+        flow = self.flow_head(motion).float() * self.shape.flow_scale
         first = ~known.view(-1, 1, 1, 1)
         mask = torch.where(first, 1.0, self.mask_head(motion).float())
         warped = ops.warp(history[:, -3:].float(), flow)

@@ -1,0 +1,151 @@
+"""`videosynth generate`: a run folder and driving maps -> videos, frame by frame in constant memory."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from videosynth.apps.maps import Driving, first_frame, open_maps, resized
+from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
+from videosynth.engine.samples import panels, picture
+from videosynth.models.base import VideoModel, load
+from videosynth.types import Clip, DataSpec, Request, UserError
+from videosynth.video.write import VideoWriter
+
+
+@dataclass
+class Options:
+    """What `videosynth generate` was asked."""
+
+    run: str
+    maps: str | None = None
+    out: str = "video.mp4"
+    frames: int | None = None  # at most this many
+    slice: str | None = None  # of each sequence's frames, such as 64:80
+    first_frame: str | None = None
+    size: tuple[int, int] | None = None  # (H, W)
+    fps: float | None = None
+    precision: str = "auto"
+    device: str = "auto"
+    seed: int = 0
+    panels: bool = False
+    trust: tuple[str, ...] = ()
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` takes a GPU where there is one.
+
+    Raises:
+        UserError: the device is unknown or not there.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise UserError(f"no device {name!r} here: use --device cpu, or auto") from None
+    return device
+
+
+def generate(options: Options) -> list[Path]:
+    """Write one video per sequence; returns their paths.
+
+    Raises:
+        UserError: whatever is missing, unknown or out of range, before any file is written.
+    """
+    device = pick_device(options.device)
+    if options.precision not in ("auto", *SETTINGS):
+        raise UserError(f"unknown precision {options.precision!r}: choose from auto, {', '.join(SETTINGS)}")
+    if options.frames is not None and options.frames < 1:
+        raise UserError(f"--frames must be 1 or more, not {options.frames}")
+    model = load(options.run, options.trust)
+    if "maps" in model.needs and options.maps is None:
+        raise UserError(f"{type(model).__name__} paints from maps: pass --maps DIR (label maps, a data set or a label video)")
+    assert options.maps is not None
+    spec = resized(model.spec, options.size)
+    context = None if options.first_frame is None else first_frame(options.first_frame, spec)
+    videos = open_maps(options.maps, spec, options.slice)
+    targets = _targets(Path(options.out), videos)
+    print(f"about {memory(model, spec) / 2**20:.0f} MiB of memory beyond torch itself", file=sys.stderr)
+    setting = _setting(options, spec, context, device)
+    prepare(model, setting).to(device)
+    for driving, target in zip(videos, targets, strict=True):
+        _write(model, spec, driving, target, context, options)
+    return targets
+
+
+def memory(model: VideoModel, spec: DataSpec) -> int:
+    """Bytes that generating takes, estimated: weights, and the widest activations of one frame with their copies."""
+    weights = 0
+    for name in model.exported:
+        weights += sum(p.numel() * p.element_size() for p in getattr(model, name).parameters())
+    width = max((m.weight.shape[0] for n in model.exported for m in getattr(model, n).modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size[0] == 7), default=64)
+    return weights + 6 * 4 * width * spec.size[0] * spec.size[1]
+
+
+def _targets(out: Path, videos: list[Driving]) -> list[Path]:
+    if len(videos) == 1:
+        return [out]
+    if out.suffix:
+        names = ", ".join(v.name for v in videos[:5])
+        raise UserError(
+            f"the maps hold {len(videos)} sequences ({names}{', ...' if len(videos) > 5 else ''}) but --out {out} is one file: "
+            "pass a folder name, or one sequence's folder as --maps"
+        )
+    return [out / f"{v.name.replace('/', '_')}.mp4" for v in videos]
+
+
+def _setting(options: Options, spec: DataSpec, context: Clip | None, device: torch.device) -> Setting:
+    if options.precision != "auto":
+        return options.precision  # pyright: ignore[reportReturnType]
+    assert options.maps is not None
+    maps = options.maps
+
+    def probe() -> Request:
+        driving = open_maps(maps, spec, options.slice)[0]
+        return Request(seeds=(options.seed,), maps=driving.frames, context=context)
+
+    setting, why = choose(lambda: load(options.run, options.trust).to(device), probe, spec.size)  # pyright: ignore[reportArgumentType]
+    print(why, file=sys.stderr)
+    return setting
+
+
+def _write(
+    model: VideoModel, spec: DataSpec, driving: Driving, target: Path, context: Clip | None, options: Options
+) -> None:
+    kept: list[dict[str, Tensor]] = []
+    total = driving.length if options.frames is None else min(driving.length, options.frames)
+    frames: Iterator[dict[str, Tensor]] = itertools.islice(_remember(driving.frames, kept), total)
+    request = Request(seeds=(options.seed,), maps=frames, context=context)
+    start = time.monotonic()
+    count = 0
+    with VideoWriter(target, options.fps or driving.fps or spec.fps) as writer:
+        for frame in model.generate(request):
+            maps = kept.pop()
+            if options.panels:
+                real = maps["images"][0].permute(1, 2, 0).numpy() if "images" in maps else None
+                writer.write(panels(frame, maps, spec, real))
+            else:
+                writer.write(picture(frame.image[0]))
+            count += 1
+            if sys.stderr.isatty():
+                print(f"\r{target}: {count}/{total} frames", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    seconds = time.monotonic() - start
+    print(f"wrote {target}: {count} frames of {spec.size[1]}x{spec.size[0]}, {count / seconds:.1f} frames/s")
+
+
+def _remember(frames: Iterator[dict[str, Tensor]], kept: list[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:
+    """Pass frames on and keep the latest one for its pictures."""
+    for frame in frames:
+        kept[:] = [frame]
+        yield frame

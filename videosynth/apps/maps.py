@@ -1,0 +1,88 @@
+"""A person's driving maps, read the way the model's own data was: preprocessing is part of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from videosynth.data.dataset import iterate
+from videosynth.data.decode import Decoder, FrameRef
+from videosynth.data.index import Index, Sequence
+from videosynth.data.layouts import VIDEOS, index_folder
+from videosynth.data.transforms import fitted, resize_image
+from videosynth.types import Clip, DataSpec, UserError
+from videosynth.video.images import frame_files, read_image
+
+
+class Driving(NamedTuple):
+    """One sequence of maps to generate from."""
+
+    name: str
+    length: int
+    fps: float | None
+    frames: Iterator[dict[str, Tensor]]  # ids (1, H, W), dense (1, C, H, W); "images" (1, 3, H, W) uint8 when there are any
+
+
+def open_maps(path: Path | str, spec: DataSpec, frames: str | None = None, phase: str = "test") -> list[Driving]:
+    """Every sequence under ``path``: a data set in any known layout, a folder of label maps, or a lossless label video.
+
+    Raises:
+        UserError: nothing that the model can be driven by.
+    """
+    index = _index(Path(path), spec, phase).subset(frames)
+    found = []
+    for sequence in index.sequences:
+        if len(sequence):
+            found.append(Driving(sequence.name, len(sequence), index.fps, iterate(index, sequence.name, spec, None)))
+    if not found:
+        raise UserError(f"{path} has no frames to generate from: check --maps and --frames")
+    return found
+
+
+def _index(path: Path, spec: DataSpec, phase: str) -> Index:
+    if not path.exists():
+        raise UserError(f"no maps at {path}: check the path")
+    kind = spec.maps[0].name if spec.maps else "labels"
+    if path.is_file():
+        if path.suffix.lower() not in VIDEOS:
+            raise UserError(f"{path} is no folder and no video: pass a folder of label maps, a data set or a lossless video")
+        refs: tuple[FrameRef | None, ...] = tuple(FrameRef(path, i) for i in range(Decoder().length(path)))
+        stems = tuple(str(i) for i in range(len(refs)))
+        return Index(path.parent, "video", (Sequence(path.stem, stems, {kind: refs}),))
+    try:
+        return index_folder(path, phase)
+    except UserError as error:
+        try:
+            return index_folder(path, "train")
+        except UserError:
+            pass
+        files = [p for p in frame_files(path)] if any(p.is_file() for p in path.iterdir()) else []
+        if not files:
+            raise error from None
+    refs = tuple(FrameRef(p, None) for p in files)
+    return Index(path, "frames", (Sequence(path.name, tuple(p.stem for p in files), {kind: refs}),))
+
+
+def resized(spec: DataSpec, size: tuple[int, int] | None) -> DataSpec:
+    """The spec for another frame size (H, W)."""
+    if size is None:
+        return spec
+    if min(size) < 16:
+        raise UserError(f"--size {size[1]}x{size[0]} is too small: use at least 16 pixels a side")
+    return replace(spec, size=size)
+
+
+def first_frame(path: Path | str, spec: DataSpec) -> Clip:
+    """A picture as the context of one video, resized and cut to the spec's size."""
+    image = read_image(path)
+    height, width = spec.size
+    scaled = resize_image(image, fitted((image.shape[0], image.shape[1]), spec.size, spec.fit))
+    top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
+    cut = np.ascontiguousarray(scaled[top : top + height, left : left + width])
+    return Clip(frames=torch.from_numpy(cut).permute(2, 0, 1)[None, None])

@@ -1,0 +1,124 @@
+"""How fast frames are made: memory formats and precisions, and the choice among them.
+
+``auto`` takes the fastest setting whose frames stay within 40 dB PSNR of the fp32 frames over 16 frames that the
+model makes one from the other, so errors that grow are seen. The choice is kept per machine, model and size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from videosynth import ops
+from videosynth.files import read_json, write_json
+from videosynth.models.base import VideoModel
+from videosynth.types import Frame, Request, UserError
+
+Setting = Literal["fp32", "channels-last", "bf16", "compiled"]
+SETTINGS: tuple[Setting, ...] = ("fp32", "channels-last", "bf16", "compiled")
+FAITHFUL = 40.0  # dB to the fp32 frames
+PROBE_FRAMES = 16
+
+
+def prepare(model: VideoModel, setting: Setting) -> VideoModel:
+    """Bring the modules that make frames into a setting, in place. ``compiled`` is bf16 and compiled.
+
+    bf16 weights are rounded for good: reload the model to return to fp32.
+    """
+    for name in model.exported:
+        module = getattr(model, name)
+        if setting != "fp32":
+            module.to(memory_format=torch.channels_last)
+        if setting in ("bf16", "compiled"):
+            module.to(torch.bfloat16)
+        if setting == "compiled":
+            module.compile()
+    return model
+
+
+def choose(
+    load: Callable[[], VideoModel], request: Callable[[], Request], size: tuple[int, int], cache: Path | None = None
+) -> tuple[Setting, str]:
+    """The fastest faithful setting and a line that says why. ``load`` gives a fresh model, ``request`` the probe's.
+
+    The probe costs about 50 frames; compiling is left out of it, since it costs minutes on a CPU.
+    """
+    cache = cache or Path(os.environ.get("VIDEOSYNTH_CACHE") or Path.home() / ".cache" / "videosynth") / "precision.json"
+    model = load()
+    key = _key(model, size)
+    known = _known(cache)
+    if known.get(key) in SETTINGS:
+        setting: Setting = known[key]
+        return setting, f"precision {setting} (measured earlier on this machine; --precision overrides)"
+    truth, best = None, ("fp32", math.inf)
+    lines = []
+    for setting in ("fp32", "channels-last", "bf16"):
+        if truth is not None:
+            model = load()
+        prepare(model, setting)
+        frames, seconds = _timed(model, request())
+        if truth is None:
+            truth = frames
+        quality = psnr(frames, truth)
+        lines.append(f"{setting} {1 / seconds:.2f} frames/s" + ("" if math.isinf(quality) else f" at {quality:.0f} dB"))
+        if quality >= FAITHFUL and seconds < best[1]:
+            best = (setting, seconds)
+    setting = best[0]  # pyright: ignore[reportAssignmentType]
+    try:
+        write_json(cache, known | {key: setting})
+    except UserError:
+        pass  # a cache that cannot be written costs a probe next time, nothing else
+    return setting, f"precision {setting} ({', '.join(lines)}; at least {FAITHFUL:.0f} dB wanted; --precision overrides)"
+
+
+def psnr(frames: list[torch.Tensor], truth: list[torch.Tensor]) -> float:
+    """dB between two lists of images in [-1, 1]."""
+    error = torch.stack([((a - b) / 2).square().mean() for a, b in zip(frames, truth, strict=True)]).mean().item()
+    return math.inf if error == 0 else -10 * math.log10(error)
+
+
+def _timed(model: VideoModel, request: Request) -> tuple[list[torch.Tensor], float]:
+    frames: list[torch.Tensor] = []
+    times = []
+    iterator: Iterator[Frame] = model.generate(request)
+    while len(frames) < PROBE_FRAMES:
+        start = time.perf_counter()
+        frame = next(iterator, None)
+        if frame is None:
+            break
+        frames.append(ops.to_float(ops.to_uint8(frame.image)).cpu())
+        times.append(time.perf_counter() - start)
+    times.sort()
+    return frames, times[len(times) // 2]
+
+
+def _key(model: VideoModel, size: tuple[int, int]) -> str:
+    shapes = [(k, tuple(v.shape)) for k, v in model.state_dict().items() if k.split(".")[0] in model.exported]
+    device = torch.cuda.get_device_name() if model.device.type == "cuda" else _processor()
+    facts = [type(model).__name__, shapes, size, device, torch.get_num_threads(), torch.__version__]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()
+
+
+def _known(cache: Path) -> dict[str, Setting]:
+    try:
+        found = read_json(cache)
+    except UserError:
+        return {}
+    return found if isinstance(found, dict) else {}

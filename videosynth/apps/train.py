@@ -1,0 +1,134 @@
+"""`videosynth train`: configuration files and options -> one training into a run folder."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import yaml
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
+
+from videosynth.data.module import VideoData
+from videosynth.engine.fit import Settings, fit
+from videosynth.files import write_text
+from videosynth.models.base import VideoModel, rebuild
+from videosynth.prepare.check import check
+from videosynth.types import UserError
+
+# Set by videosynth itself.
+OURS = {"logger", "callbacks", "enable_progress_bar", "enable_checkpointing", "profiler", "plugins", "default_root_dir"}
+
+
+def parser() -> ArgumentParser:
+    """Every option of a training: ``model``, ``data``, ``run`` and Lightning's ``trainer``."""
+    p = ArgumentParser(prog="videosynth train", exit_on_error=False, description="Train a model into a run folder.")
+    p.add_argument("--config", action="config", help="a preset (see videosynth models) or the path of a .yaml file")
+    p.add_argument("--out", type=str, required=True, help="run folder to write")
+    p.add_class_arguments(VideoData, "data", instantiate=False)
+    p.add_subclass_arguments(VideoModel, "model", required=True, skip={"spec"}, instantiate=False)
+    p.add_class_arguments(Settings, "run", instantiate=False)
+    p.add_class_arguments(L.Trainer, "trainer", skip=OURS, instantiate=False)
+    return p
+
+
+def presets() -> list[str]:
+    """Names of the shipped configurations, such as ``vid2vid/street_small``."""
+    root = Path(str(resources.files("videosynth") / "configs"))
+    return sorted(str(f.relative_to(root).with_suffix("")) for f in root.glob("*/*.yaml"))
+
+
+def config_path(name: str) -> Path:
+    """A configuration file by path, or a shipped one by name."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"no configuration file at {path}: check the path, or name a preset: {', '.join(presets())}")
+    else:
+        path = Path(str(resources.files("videosynth") / "configs")) / f"{name}.yaml"
+        if not path.is_file():
+            raise UserError(f"no preset {name!r}: choose from {', '.join(presets())}, or pass the path of a .yaml file")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is empty or no mapping: it needs at least a model and data")
+    return path
+
+
+def train(arguments: list[str]) -> None:
+    """Run ``videosynth train ARGUMENTS``.
+
+    Raises:
+        UserError: an unknown option or value, bad data, a run in the way, nothing to resume.
+    """
+    os.environ.setdefault("TENSORBOARD_WRITER_QUIET", "1")
+    p = parser()
+    resume, arguments = _take(arguments, "--resume")
+    config, arguments = _take(arguments, "--config")
+    if resume is not None:
+        if not (Path(resume) / "config.yaml").is_file():
+            raise UserError(f"{resume} holds no run to resume: it has no config.yaml")
+        arguments = ["--config", str(config_path(f"{resume}/config.yaml")), "--out", resume, *arguments]
+    elif config is not None:
+        arguments = ["--config", str(config_path(config)), *arguments]
+    options = parse(p, arguments)
+    folder = Path(options.out)
+    settings = Settings(**options.run.as_dict())
+    trainer = {k: v for k, v in options.trainer.as_dict().items() if v is not None}
+
+    def make() -> tuple[VideoModel, VideoData]:
+        data = VideoData(**options.data.as_dict())
+        if data.root is not None:
+            check(data.root, phase=data.phase, frames=data.frames, sequences=data.sequences).raise_if_errors()
+        model = _model(options.model.as_dict(), data)
+        if resume is None and _first_process():
+            write_text(folder / "config.yaml", p.dump(options, skip_none=True))
+        return model, data
+
+    model = fit(make, folder, settings, trainer, resume=resume is not None, facts={"config": config or resume})
+    if _first_process():
+        need = "--maps DIR" if "maps" in model.needs else "--count 4"
+        print(f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})")
+        print(f"next: videosynth generate {folder} {need} --out video.mp4")
+
+
+def _model(chosen: dict[str, Any], data: VideoData) -> VideoModel:
+    """Build the configured class for the data's spec."""
+    module, _, name = chosen["class_path"].rpartition(".")
+    kind = getattr(importlib.import_module(module), name)
+    return kind(spec=data.spec, **rebuild(kind, chosen.get("init_args", {})))
+
+
+def _first_process() -> bool:
+    return int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0
+
+
+def _take(arguments: list[str], option: str) -> tuple[str | None, list[str]]:
+    """Take ``--option VALUE`` or ``--option=VALUE`` out of the arguments."""
+    for i, word in enumerate(arguments):
+        if word == option:
+            if i + 1 == len(arguments):
+                raise UserError(f"{option} needs a value")
+            return arguments[i + 1], arguments[:i] + arguments[i + 2 :]
+        if word.startswith(f"{option}="):
+            return word.split("=", 1)[1], arguments[:i] + arguments[i + 1 :]
+    return None, arguments
+
+
+def parse(p: ArgumentParser, arguments: list[str]) -> Namespace:
+    """Parse; whatever is wrong becomes one line."""
+    try:
+        return p.parse_args(arguments)
+    except (ArgumentError, ValueError, TypeError, KeyError) as error:
+        raise UserError(_one_line(str(error))) from None
+
+
+def _one_line(message: str) -> str:
+    """jsonargparse explains at length, one line per alternative: join them and cut."""
+    text = " ".join(line.strip(" -") for line in message.splitlines() if line.strip())
+    return (text if len(text) < 500 else f"{text[:500]} ...") + "; see videosynth train --help"

@@ -1,0 +1,179 @@
+"""The command line: one verb per use. A verb's code is imported when it is called; --help imports no torch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from videosynth import __version__
+from videosynth.errors import UserError
+
+Verb = Callable[[list[str]], None]
+
+
+def _parser(verb: str, about: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(prog=f"videosynth {verb}", description=about, exit_on_error=True, allow_abbrev=False)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """WIDTHxHEIGHT as (H, W)."""
+    width, cross, height = text.lower().partition("x")
+    if not (cross and width.isdigit() and height.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write WIDTHxHEIGHT, such as 512x256")
+    return int(height), int(width)
+
+
+def demo(arguments: list[str]) -> None:
+    p = _parser("demo", "Show the main job: maps of a drive never trained on -> video, with the weights in the box.")
+    p.add_argument("--out", default="demo", help="folder to write (default: demo)")
+    p.add_argument("--frames", type=int, default=64, help="frames to generate (default: 64)")
+    p.add_argument("--seed", type=int, default=None, help="which drive of the built-in street world")
+    o = p.parse_args(arguments)
+    from videosynth.apps.demo import demo as run
+
+    run(Path(o.out), o.frames, o.seed)
+
+
+def check(arguments: list[str]) -> None:
+    p = _parser("check", "Say what is wrong with a data set, and how to mend it.")
+    p.add_argument("folder", help="data set folder")
+    p.add_argument("--clip-length", type=int, default=None, help="frames that a training clip needs")
+    p.add_argument("--phase", default="train", help="for NVIDIA's layout: train or test")
+    p.add_argument("--thorough", action="store_true", help="read every pixel of every map")
+    p.add_argument("--json", action="store_true", help="print the report as JSON")
+    o = p.parse_args(arguments)
+    import json
+
+    from videosynth.prepare.check import check as run
+
+    options = {} if o.clip_length is None else {"clip_length": o.clip_length}
+    report = run(o.folder, phase=o.phase, thorough=o.thorough, **options)
+    print(json.dumps(report.to_json(), indent=1) if o.json else report.text())
+    if not report.ok:
+        raise SystemExit(2)
+
+
+def train(arguments: list[str]) -> None:
+    from videosynth.apps.train import train as run
+
+    run(arguments)
+
+
+def generate(arguments: list[str]) -> None:
+    p = _parser("generate", "Make videos with a trained model.")
+    p.add_argument("run", help="run folder, or owner/name on the hub")
+    p.add_argument("--maps", help="label maps: a data set, a folder of pictures, or a lossless video")
+    p.add_argument("--out", default="video.mp4", help=".mp4 .mkv .gif, or a folder of pictures (default: video.mp4)")
+    p.add_argument("--frames", type=int, help="at most this many frames")
+    p.add_argument("--slice", help="which frames of each sequence, such as 64:80")
+    p.add_argument("--first-frame", help="a picture to begin with (default: the model begins by itself)")
+    p.add_argument("--size", type=_size, help="WIDTHxHEIGHT (default: the training size)")
+    p.add_argument("--fps", type=float, help="frames per second of the video")
+    p.add_argument("--precision", default="auto", help="auto, fp32, channels-last, bf16 or compiled (default: auto)")
+    p.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--panels", action="store_true", help="write maps | fake | real | flow | mask side by side")
+    p.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help="package of a model class of your own")
+    o = p.parse_args(arguments)
+    from videosynth.apps.generate import Options
+    from videosynth.apps.generate import generate as run
+
+    run(Options(**vars(o) | {"trust": tuple(o.trust)}))
+
+
+def evaluate(arguments: list[str]) -> None:
+    p = _parser("evaluate", "Measure runs on a data set, beside baselines: report.json and report.html.")
+    p.add_argument("runs", nargs="+", help="run folders")
+    p.add_argument("--data.root", dest="root", required=True, help="data set with images and maps")
+    p.add_argument("--out", required=True, help="folder to write")
+    p.add_argument("--slice", help="frames to generate and measure, such as 64:80")
+    p.add_argument("--train-slice", help="frames the baselines may learn from, such as 0:64")
+    p.add_argument("--phase", default="test", help="for NVIDIA's layout: train or test")
+    p.add_argument("--perceptual", default="none", help="weights of the perceptual network: a path, vgg19, squeezenet or none")
+    p.add_argument("--extractor", action="append", default=[], help="2-D extractor for Frechet distances: a path (repeatable)")
+    p.add_argument("--extractor3d", action="append", default=[], help="3-D extractor: a path (repeatable)")
+    p.add_argument("--preference", action="store_true", help="write a page for a human comparison of two runs instead")
+    p.add_argument("--summarise", metavar="VOTES", help=argparse.SUPPRESS)
+    p.add_argument("--device", default="auto")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--overwrite", action="store_true", help="replace an earlier report")
+    p.add_argument("--trust", action="append", default=[], metavar="PACKAGE")
+    o = p.parse_args(arguments)
+    from videosynth.apps.compare import compare
+
+    compare(o)
+
+
+def models(arguments: list[str]) -> None:
+    p = _parser("models", "List every model and preset: paper, parameters, what it consumes and produces.")
+    o = p.parse_args(arguments)
+    del o
+    from videosynth.apps.catalogue import catalogue
+
+    print(catalogue())
+
+
+def bench(arguments: list[str]) -> None:
+    p = _parser("bench", "Measure speed and memory on this machine: a table and JSON.")
+    p.add_argument("--out", help="JSON file to write")
+    p.add_argument("--what", action="append", default=[], help="generate, train, loader, street (repeatable; default: all)")
+    p.add_argument("--preset", action="append", default=[], help="preset to measure (repeatable)")
+    p.add_argument("--size", type=_size, action="append", default=[], help="WIDTHxHEIGHT (repeatable)")
+    p.add_argument("--device", default="auto")
+    p.add_argument("--compiled", action="store_true", help="also measure torch.compile (minutes on a CPU)")
+    o = p.parse_args(arguments)
+    from videosynth.apps.bench import bench as run
+
+    run(o.what, o.preset, o.size, o.device, o.compiled, None if o.out is None else Path(o.out))
+
+
+VERBS: dict[str, tuple[Verb, str]] = {
+    "demo": (demo, "show the main job with the weights in the box"),
+    "check": (check, "say what is wrong with a data set, and how to mend it"),
+    "train": (train, "train a model into a run folder"),
+    "generate": (generate, "make videos with a trained model"),
+    "evaluate": (evaluate, "measure runs beside baselines, or set up a human comparison"),
+    "models": (models, "list models and presets"),
+    "bench": (bench, "measure speed and memory here"),
+}
+
+
+def _usage() -> str:
+    lines = [f"videosynth {__version__}: learned video synthesis", "", "usage: videosynth VERB [options]   (VERB --help tells more)", ""]
+    lines += [f"  {verb:10} {about}" for verb, (_, about) in VERBS.items()]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code: 0 done, 2 the user can mend it (one line says how), 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0 if words else 2
+    if words[0] in ("--version", "-V"):
+        print(__version__)
+        return 0
+    if words[0] not in VERBS:
+        print(f"videosynth: unknown verb {words[0]!r}: choose from {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    try:
+        VERBS[words[0]][0](words[1:])
+    except UserError as error:
+        print(f"videosynth {words[0]}: {error}", file=sys.stderr)
+        return 2
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else 2
+    except KeyboardInterrupt:
+        print(f"videosynth {words[0]}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return 0
+
+
+def entry() -> None:
+    raise SystemExit(main())

@@ -1,0 +1,190 @@
+"""One training, from a model and its data to a run folder."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from videosynth.engine.checkpoint import RunRecord, read_checkpoint, restore, write_checkpoint
+from videosynth.engine.ema import Average
+from videosynth.engine.progress import Progress, StepSeeds, StopAt
+from videosynth.engine.samples import Samples, first_clip
+from videosynth.engine.validate import Validation
+from videosynth.files import explained
+from videosynth.models.base import VideoModel
+from videosynth.types import Clip, UserError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a run is kept.
+
+    Attributes:
+        seed: seed of weights, draws and whatever else is random.
+        ema: decay of the averaged weights.
+        checkpoint_every: steps between checkpoints (last.ckpt).
+        sample_every: steps between sample videos (0: none).
+        sample_frames: frames of a sample video.
+        validate_every: steps between measurements of the metric that makes best.ckpt (0: none).
+        metric: that metric: perceptual, psnr or ssim.
+        validation_network: weights of the network behind the metric perceptual.
+        validation_frames: slice of each sequence's frames to measure on, such as 64:80 (empty: the training frames).
+        channels_last: memory format of weights and activations (faster convolutions on the CPU and in bf16).
+        progress: show a progress bar.
+    """
+
+    seed: int = 0
+    ema: float = 0.999
+    checkpoint_every: int = 500
+    sample_every: int = 500
+    sample_frames: int = 24
+    validate_every: int = 0
+    metric: str = "perceptual"
+    validation_network: str = "none"
+    validation_frames: str = ""
+    channels_last: bool = True
+    progress: bool = True
+
+
+class RunFolder(L.Callback):
+    """Averages the weights, writes checkpoints and the shareable weights."""
+
+    def __init__(self, folder: Path, average: Average, settings: Settings, record: RunRecord, progress: Progress) -> None:
+        self.folder, self.average, self.settings = folder, average, settings
+        self.record, self.progress = record, progress
+        self.best: float | None = None
+        self.earlier = (0.0, 0)  # seconds and frames before a resume
+        self._started = time.monotonic()
+
+    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.average.update(model)
+        if model.steps % self.settings.checkpoint_every == 0 and model.steps < model.total_steps:
+            self.write(trainer, model, "running")
+
+    def on_train_end(self, trainer: L.Trainer, model: VideoModel) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        self.write(trainer, model, "finished" if model.steps >= model.total_steps else "stopped")
+
+    def write(self, trainer: L.Trainer, model: VideoModel, status: str) -> None:
+        if not trainer.is_global_zero:
+            return
+        write_checkpoint(self.folder / "last.ckpt", model, self.average, self.best)
+        model.save(self.folder, self.average.weights)
+        self.record.write(
+            status=status,
+            steps=model.steps,
+            frames=self.earlier[1] + self.progress.frames,
+            wall_seconds=round(self.earlier[0] + time.monotonic() - self._started, 1),
+            best=self.best,
+        )
+
+
+def fit(
+    make: Callable[[], tuple[VideoModel, Any]],
+    folder: Path,
+    settings: Settings,
+    trainer_options: dict[str, Any],
+    resume: bool = False,
+    facts: dict[str, Any] | None = None,
+) -> VideoModel:
+    """Train into ``folder``. ``make`` builds model and data module (under the run's seed).
+
+    Raises:
+        UserError: nothing to resume, a run is in the way, a loss is not finite, a file cannot be written.
+    """
+    _quiet()
+    last = folder / "last.ckpt"
+    if not resume and last.exists():
+        raise UserError(f"{folder} already holds a run: resume it with --resume {folder}, or choose another --out")
+    content = read_checkpoint(last) if resume else None
+    L.seed_everything(settings.seed, workers=False, verbose=False)
+    model, data = make()
+    if settings.channels_last:
+        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    average = Average(model, settings.ema)
+    facts = {"seed": settings.seed, "data": data.fingerprint(), **(facts or {})}
+    record = RunRecord(folder, facts)
+    progress = Progress(settings.progress)
+    run = RunFolder(folder, average, settings, record, progress)
+    restorer = _Restore(last, content, run) if content else None
+    if content:
+        data.start_step = content["step"]
+        model.steps = content["step"]
+        if content["step"] >= model.total_steps:
+            raise UserError(f"{folder} is already trained for {content['step']} steps: raise the schedule's steps to go on")
+    data.phase_at = model.phase_at
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        logger = TensorBoardLogger(folder, name="", version="log")
+    callbacks: list[L.Callback] = [StepSeeds(settings.seed), progress, run]
+    if restorer:
+        callbacks.insert(0, restorer)
+    if settings.sample_every:
+        callbacks.append(Samples(folder / "samples", average, settings.sample_every, first_clip(model, data, settings.sample_frames)))
+    if settings.validate_every:
+        callbacks.append(
+            Validation(
+                folder,
+                data,
+                average,
+                settings.validate_every,
+                settings.metric,
+                settings.validation_frames,
+                settings.validation_network,
+                run,
+            )
+        )
+    callbacks.append(StopAt())
+    trainer = L.Trainer(**_options(trainer_options), logger=logger, callbacks=callbacks)
+    record.content |= {"precision": str(trainer.precision), "devices": trainer.num_devices, "nodes": trainer.num_nodes}
+    with explained(folder):
+        trainer.fit(model, datamodule=data)
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    return model
+
+
+class _Restore(L.Callback):
+    """Puts the checkpoint back once Lightning has made the optimizers."""
+
+    def __init__(self, path: Path, content: dict[str, Any], run: RunFolder) -> None:
+        self.path, self.content, self.run = path, content, run
+
+    def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        restore(self.path, self.content, model, self.run.average)
+        self.run.best = self.content["best"]
+        self.content = {}
+
+
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """Trainer flags as the user gave them, and what videosynth needs of it."""
+    options = {
+        "max_epochs": -1,
+        "log_every_n_steps": 10,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "use_distributed_sampler": False,
+        "num_sanity_val_steps": 0,
+    } | {k: v for k, v in given.items() if v is not None}
+    several = options.get("num_nodes", 1) not in (1, "1") or str(options.get("devices", 1)) not in ("1", "auto")
+    if several and options.get("strategy", "auto") == "auto":
+        # One training step runs several backward passes that each reach a part of the parameters.
+        options["strategy"] = "ddp_find_unused_parameters_true"
+    return options
+
+
+def _quiet() -> None:
+    """Lightning's advice that does not concern this loop."""
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (".*does not have many workers.*", ".*in eval mode at the start.*", ".*Trainer already configured.*", ".*isinstance.*LeafSpec.*"):
+        warnings.filterwarnings("ignore", message)

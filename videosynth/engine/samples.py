@@ -1,0 +1,107 @@
+"""Sample videos while training: what the model makes now, next to the truth."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from videosynth import ops
+from videosynth.engine.ema import Average
+from videosynth.files import explained
+from videosynth.models.base import VideoModel
+from videosynth.types import Clip, DataSpec, Frame, Request
+from videosynth.video.colours import colour_flow, colour_instances, colour_labels, colour_mask
+from videosynth.video.sheets import side_by_side
+from videosynth.video.write import write_video
+
+
+def map_picture(maps: dict[str, Tensor], spec: DataSpec) -> np.ndarray:
+    """The first map of one frame (batch item 0) as ``H W 3`` uint8."""
+    item = spec.maps[0]
+    value = maps[item.name][0].cpu().numpy()
+    if item.kind == "classes":
+        return colour_labels(value, item.colours or None, void=item.void)
+    if item.kind == "instances":
+        return colour_instances(value)
+    low, high = item.range
+    grey = np.clip((value.astype(np.float32).mean(0) - low) / (high - low), 0, 1)
+    return np.repeat((grey * 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def picture(image: Tensor) -> np.ndarray:
+    """``(3, H, W)`` in [-1, 1] as ``H W 3`` uint8."""
+    return ops.to_uint8(image).permute(1, 2, 0).cpu().numpy()
+
+
+def panels(frame: Frame, maps: dict[str, Tensor], spec: DataSpec, real: np.ndarray | None) -> np.ndarray:
+    """maps | fake | real | flow | mask of one frame, side by side."""
+    parts, titles = [map_picture(maps, spec), picture(frame.image[0])], ["maps", "fake"]
+    if real is not None:
+        parts.append(real)
+        titles.append("real")
+    if "flow" in frame.extras:
+        parts.append(colour_flow(frame.extras["flow"][0].float().cpu().numpy()))
+        titles.append("flow")
+    if "mask" in frame.extras:
+        parts.append(colour_mask(frame.extras["mask"][0, 0].float().cpu().numpy()))
+        titles.append("mask")
+    return side_by_side(parts, titles)
+
+
+def sample(model: VideoModel, clip: Clip) -> list[np.ndarray]:
+    """Pictures of the model's video for the first item of a clip, from its maps alone."""
+    assert clip.frames is not None
+    steps = [{k: v[:1, t] for k, v in clip.maps.items()} for t in range(clip.length)]
+    request = Request(seeds=(0,), frames=clip.length, maps=iter(steps) if "maps" in model.needs else None)
+    real: Iterator[np.ndarray] = (f.permute(1, 2, 0).cpu().numpy() for f in clip.frames[0])
+    return [panels(f, m, model.spec, r) for f, m, r in zip(model.generate(request), steps, real, strict=False)]
+
+
+class Samples(L.Callback):
+    """Writes ``samples/step_N.mp4`` every so many steps and shows it in TensorBoard as a moving picture."""
+
+    def __init__(self, folder: Path, average: Average, every: int, clip: Clip) -> None:
+        self.folder, self.average, self.every, self.clip = folder, average, every, clip
+
+    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        if model.steps % self.every and model.steps < model.total_steps:
+            return
+        if not trainer.is_global_zero:
+            return
+        with self.average.applied(model):
+            model.eval()
+            frames = sample(model, self.clip.to(model.device))
+            model.train()
+        write_video(self.folder / f"step_{model.steps:06d}.mp4", frames, fps=model.spec.fps)
+        if trainer.logger is not None:
+            _show(trainer.logger.experiment, frames, model.spec.fps, model.steps)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _show(writer: Any, frames: list[np.ndarray], fps: float, step: int) -> None:
+    """TensorBoard plays a GIF handed over as an image; its own video call needs a further library."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    pictures = [Image.fromarray(f) for f in frames]
+    data = io.BytesIO()
+    pictures[0].save(data, "GIF", save_all=True, append_images=pictures[1:], duration=round(1000 / fps), loop=0)
+    height, width = frames[0].shape[:2]
+    image = Summary.Image(encoded_image_string=data.getvalue(), height=height, width=width, colorspace=3)
+    with explained(Path(writer.log_dir)):
+        writer.file_writer.add_summary(Summary(value=[Summary.Value(tag="sample", image=image)]), step)
+
+
+def first_clip(model: VideoModel, data: Any, frames: int) -> Clip:
+    """A fixed clip of the training data to sample from, without augmentation as far as the data allows."""
+    draw = data.draw(0, 0, 0)
+    plain = draw._replace(stride=1, start=0, flip=False, colour=None, scaled=draw.size, crop=(0.0, 0.0))
+    longest = data.dataset.lengths[plain.sequence]
+    with torch.no_grad():
+        return data.dataset[plain._replace(length=min(frames, longest))]
