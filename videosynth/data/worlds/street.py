@@ -176,12 +176,12 @@ def _visible(view: _View, before: _View, size: tuple[int, int]) -> Array:
     return out & (np.abs(old.reshape(-1) - view.moving) <= _SHADOW_CHANGE)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _course(seed: int, anchor: int) -> Course:
     return Course(Plan(seed), anchor)
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _blots_of(seed: int, anchor: int) -> tuple[Array, Array]:
     course = _course(seed, anchor)
     blots, texture = still_blots(course)

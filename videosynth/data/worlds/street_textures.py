@@ -187,11 +187,11 @@ def _tree(rng: Rng, kind: int) -> Texture:
         r = int(size * rng.uniform(0.6, 1.1) * (1.15 - 0.35 * radius))
         axes, turn = (r, max(2, int(r * 0.7))), float(rng.uniform(0, 180))
         tone = float(np.clip(light, 0.12, 1.0))
-        cv2.ellipse(rgb, (x - 2, y + 5), axes, turn, 0, 360, (0.45 * tone, 0.45 * tone, 0.42 * tone), -1)
+        cv2.ellipse(rgb, (x - 2, y + 5), axes, turn, 0, 360, (0.3 * tone, 0.32 * tone, 0.3 * tone), -1)
         cv2.ellipse(rgb, (x, y), axes, turn, 0, 360, (tone, tone, tone * 0.85), -1)
         cv2.ellipse(alpha, (x, y), axes, turn, 0, 360, 1.0, -1)
         cv2.ellipse(mask, (x, y), axes, turn, 0, 360, 1.0, -1)
-    speckle = 1 + 0.3 * _noise(rng, n, n, 0.5)[..., None] * mask[..., None]
+    speckle = 1 + 0.36 * _noise(rng, n, n, 0.5)[..., None] * mask[..., None]
     holes = (_noise(rng, n, n, 0.8) > 1.75) & (mask > 0) & (kind != 4)
     alpha[holes] = 0
     alpha[:2] = alpha[:, :2] = alpha[:, -2:] = 0
@@ -203,7 +203,7 @@ def _ground(rng: Rng) -> dict[str, Texture]:
     n = 512
     road = 0.43 + 0.05 * _noise(rng, n, n, 0.3) + 0.05 * _noise(rng, n, n, 1.2)
     # Wear along the lanes: it is what remains of a road's texture far ahead, where the length is averaged away.
-    road += 0.05 * _streaks(rng, n, 0.6, 60)
+    road += 0.06 * _streaks(rng, n, 0.5, 45)
     for _ in range(9):
         x, y, w, h = (int(v) for v in rng.integers((0, 0, 30, 24), (n - 100, n - 100, 110, 100)))
         road[y : y + h, x : x + w] += rng.uniform(-0.12, 0.09)
@@ -228,8 +228,8 @@ def _ground(rng: Rng) -> dict[str, Texture]:
 
 def _cloud(rng: Rng) -> Texture:
     n = 512
-    cover = np.clip((_noise(rng, n, n, 1.5) + 0.3 * _noise(rng, n, n, 0.9) + 0.05) * 0.8, 0, 1)
-    shade = 1 - 0.38 * np.clip(np.roll(cover, (12, 9), (0, 1)) * cover, 0, 1)
+    cover = np.clip((_noise(rng, n, n, 1.4) + 0.4 * _noise(rng, n, n, 0.8) + 0.1) * 0.8, 0, 1)
+    shade = 1 - 0.45 * np.clip(np.roll(cover, (12, 9), (0, 1)) * cover, 0, 1)
     return Texture(_grey(shade), cover.astype(np.float32), wrap=True)
 
 
