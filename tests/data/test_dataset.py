@@ -118,7 +118,7 @@ def test_memory_gives_the_same_clips_and_computes_once(root: Path, tmp_path: Pat
     spec = index.spec(SIZE)
     settings = DrawSettings(SIZE, 3, 2, (1.0, 1.3), True, 0.1)
     draws = [draw(index.lengths, settings, 0, step, 0, 0) for step in range(12)]
-    direct, kept, teacher = ClipDataset(index, spec, Counting()), Memory(), Counting()
+    direct, kept, teacher = ClipDataset(index, spec, Counting()), Memory(1 << 20), Counting()
     cached = ClipDataset(index, spec, teacher, kept)
     stored = ClipDataset(index, spec, FlowCache(tmp_path / "cache", Counting()))
     for one in draws:

@@ -35,7 +35,7 @@ T = TypeVar("T")
 class Memory:
     """Keeps what was made once, until ``limit`` bytes are in use. A pickled copy starts empty."""
 
-    def __init__(self, limit: int = 4 << 30) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
         self._kept: dict[Hashable, Any] = {}

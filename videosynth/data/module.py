@@ -22,6 +22,7 @@ from videosynth.flow.cache import FlowCache
 from videosynth.flow.dis import DIS
 from videosynth.types import Clip, DataSpec, UserError
 
+CACHE = 4 << 30  # bytes that all loader processes together may keep in memory
 Flow = Literal["dis", "world", "disk", "none"]
 
 
@@ -149,7 +150,7 @@ class VideoData(LightningDataModule):
         return self._dataset
 
     def _folder(self) -> ClipDataset:
-        memory = Memory() if self.cache == "memory" else None
+        memory = Memory(CACHE // max(1, self.workers)) if self.cache == "memory" else None
         flow: FlowSource = None
         if self.flow == "world":
             raise UserError("data.flow is world but the data set is a folder: set it to dis, disk or none")
