@@ -6,6 +6,7 @@ Along the road: ``s`` metres ahead on the centre line, ``d`` metres to the right
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def _car_shapes() -> tuple[Array, Array]:
     for kind, profile in enumerate(CAR_PROFILES):
         half, top = CAR_WIDTHS[kind] / 2, profile[:, 1].max()
         lean = 0.14 * half  # the sides lean inwards; strips are as wide as their lower edge, so that no gap opens
-        for i, ((z0, y0), (z1, y1)) in enumerate(zip(profile[:-1], profile[1:])):
+        for i, ((z0, y0), (z1, y1)) in enumerate(itertools.pairwise(profile)):
             wide = half - lean * min(y0, y1) / top
             shapes[kind, i] = (-wide, y0, z0), (2 * wide, 0, 0), (0, y1 - y0, z1 - z0)
         back, length = profile[:, 0].min(), np.ptp(profile[:, 0])
