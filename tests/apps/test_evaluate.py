@@ -204,6 +204,18 @@ def test_nothing_half_written(tmp_path, monkeypatch):
         evaluate({}, [truth()], SPEC, tmp_path / "work", overwrite=True)
 
 
+def test_a_disk_that_refuses_leaves_nothing(tmp_path):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
+        with pytest.raises(UserError, match="cannot write .*file size limit"):
+            evaluate({"inverted": inverted}, [truth()], SPEC, tmp_path / "report")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_chart():
     svg = line_chart([Line("a", "m0", [1.0, None, 2.0, 3.0]), Line("<b>", "b0", [0.5] * 4)], "PSNR & co", start=1)
     assert svg.count("<polyline") == 2  # the lone first point is no line

@@ -1,8 +1,5 @@
 """The metrics reproduce figures that were measured independently on a real street video (frames 64..79 at 160x120)."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,14 +7,13 @@ from PIL import Image
 from videosynth.metrics import Suite
 from videosynth.nn.trunks import load_trunk
 
-DATA = Path(os.environ.get("VIDEOSYNTH_DATA", Path(__file__).parents[3] / "shared/data"))
 PERCEPTUAL = "perceptual[squeezenet]"
 
 
 @pytest.fixture(scope="module")
-def street():
-    files = sorted((DATA / "street_camvid/train/images").glob("*.jpg"))
-    weights = DATA / "weights/squeezenet1_0_imagenet.pt"
+def street(shared_data):
+    files = sorted((shared_data / "street_camvid/train/images").glob("*.jpg"))
+    weights = shared_data / "weights/squeezenet1_0_imagenet.pt"
     if len(files) != 80 or not weights.is_file():
         pytest.skip("the shared data is not here")
     frames = np.stack([np.asarray(Image.open(f).resize((160, 120), Image.Resampling.BICUBIC)) for f in files])

@@ -1,8 +1,5 @@
 """Frozen networks and feature trunks."""
 
-import os
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
@@ -12,8 +9,6 @@ from videosynth.nn import trunks
 from videosynth.nn.frozen import Frozen
 from videosynth.nn.trunks import KINDS, FeatureTrunk, load_trunk
 from videosynth.types import UserError
-
-DATA = Path(os.environ.get("VIDEOSYNTH_DATA", Path(__file__).parents[3] / "shared/data"))
 
 
 def saved(tmp_path, kind, suffix=".pt"):
@@ -159,10 +154,10 @@ def test_perceptual_is_a_weighted_l1():
         perceptual(fake, real[:1], (1.0, 1.0))
 
 
-def test_real_weights_tell_pictures_apart():
+def test_real_weights_tell_pictures_apart(shared_data):
     """Frames a moment apart are nearer than frames seconds apart, in every layer."""
-    path = DATA / "weights/squeezenet1_0_imagenet.pt"
-    frames = sorted((DATA / "street_camvid/train/images").glob("*.jpg"))
+    path = shared_data / "weights/squeezenet1_0_imagenet.pt"
+    frames = sorted((shared_data / "street_camvid/train/images").glob("*.jpg"))
     if not path.is_file() or not frames:
         pytest.skip("the shared data is not here")
     import numpy as np
