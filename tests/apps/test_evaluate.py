@@ -209,7 +209,7 @@ def test_a_disk_that_refuses_leaves_nothing(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
-        with pytest.raises(UserError, match="cannot write .*file size limit"):
+        with pytest.raises(UserError, match=r"cannot write .*file size limit"):
             evaluate({"inverted": inverted}, [truth()], SPEC, tmp_path / "report")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
