@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from videosynth.data.dataset import ClipDataset, Memory, StoredFlow, iterate
 from videosynth.data.draws import Draw, DrawSettings, draw
 from videosynth.data.layouts import index_folder
 from videosynth.flow.cache import FlowCache
-from videosynth.types import UserError
+from videosynth.types import DataSpec, UserError
 from videosynth.video.images import write_image
 
 SIZE = (24, 32)
@@ -184,6 +185,16 @@ def test_streaming_without_a_needed_type_fails_before_the_first_frame(root: Path
         iterate(index_folder(tmp_path / "other"), None, spec)
     with pytest.raises(UserError, match="no sequence 'x'"):
         iterate(index_folder(root), "x", spec)
+
+
+def test_streaming_refuses_ids_that_the_model_does_not_know(tmp_path: Path) -> None:
+    write_image(tmp_path / "labels" / "0.png", np.array([[0, 3], [255, 1]], np.uint8))
+    index = index_folder(tmp_path)
+    assert len(list(iterate(index, None, index.spec((2, 2))))) == 1  # 255 is void
+    (labels,) = index.spec((2, 2)).maps
+    spec = DataSpec((replace(labels, channels=3),), (2, 2))
+    with pytest.raises(UserError, match=r"0\.png holds the id 3; the model knows 0..2 and 255"):
+        list(iterate(index, None, spec))
 
 
 def test_flow_files_of_all_kinds_are_read(tmp_path: Path) -> None:

@@ -227,13 +227,28 @@ def _stream(sequence: Sequence, loader: FrameLoader, images: bool) -> Iterator[d
     for i in range(len(sequence)):
         frame: dict[str, Tensor] = {}
         for kind in loader.spec.maps:
-            array = _centre(loader.map(_present(sequence, kind.name, i), kind, size), size)
+            ref = _present(sequence, kind.name, i)
+            array = _centre(loader.map(ref, kind, size), size)
+            if kind.kind == "classes":
+                _known(ref, array, kind)
             joined = stacked([array])[0]  # 1 H W
             frame[kind.name] = joined if kind.kind in ("classes", "instances") else joined[None]
         if images:
             image = loader.image(_present(sequence, "images", i), size)
             frame["images"] = stacked([_centre(image.transpose(2, 0, 1), size)])[0]
         yield frame
+
+
+def _known(ref: FrameRef, ids: Array, kind: MapSpec) -> None:
+    """Refuse ids that a model never saw; a data set for training is checked as a whole before."""
+    beyond = ids >= kind.channels
+    if kind.void is not None:
+        beyond &= ids != kind.void
+    if beyond.any():
+        void = "" if kind.void is None else f" and {kind.void} (no class)"
+        raise UserError(
+            f"{ref} holds the id {int(ids[beyond][0])}; the model knows 0..{kind.channels - 1}{void}: mend the map"
+        )
 
 
 def _centre(array: Array, size: Size) -> Array:
