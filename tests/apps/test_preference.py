@@ -9,26 +9,20 @@ import subprocess
 import numpy as np
 import pytest
 
-from videosynth.apps.evaluate import Truth
 from videosynth.apps.preference import summarise, wilson, write_preference
 from videosynth.types import UserError
 from videosynth.video.read import read_video
 
 
-def dark(truth):
-    return np.full_like(truth.frames, 20)
-
-
-def bright(truth):
-    return np.full_like(truth.frames, 230)
-
-
-def truths(count=6, frames=12):
-    return [Truth(f"drive {i}", np.zeros((frames, 16, 16, 3), np.uint8)) for i in range(count)]
+def pairs(count=6, frames=12, shorter=0):
+    """The first model is dark, the second bright."""
+    for i in range(count):
+        dark = np.full((frames, 16, 16, 3), 20, np.uint8)
+        yield f"drive {i}", dark, np.full_like(dark, 230)[shorter:]
 
 
 def write(out, **options):
-    return write_preference(("dark </script>", dark), ("bright", bright), truths(), 4.0, out, **options)
+    return write_preference(out, ("dark </script>", "bright"), pairs(), 4.0, **options)
 
 
 def test_sides_are_random_hidden_and_true(tmp_path):
@@ -64,18 +58,18 @@ def test_seed_decides(tmp_path):
 
 
 def test_single_frames_can_be_compared(tmp_path):
-    page = write_preference(("a", dark), ("b", bright), truths(1, 1), 4.0, tmp_path / "vote")
+    page = write_preference(tmp_path / "vote", ("a", "b"), pairs(1, 1), 4.0)
     assert page.is_file()
 
 
 def test_refusals(tmp_path):
     out = tmp_path / "vote"
     with pytest.raises(UserError, match="both models are called"):
-        write_preference(("a", dark), ("a", bright), truths(), 4.0, out)
+        write_preference(out, ("a", "a"), pairs(), 4.0)
     with pytest.raises(UserError, match="no sequences"):
-        write_preference(("a", dark), ("b", bright), [], 4.0, out)
+        write_preference(out, ("a", "b"), [], 4.0)
     with pytest.raises(UserError, match="compare models that give as many"):
-        write_preference(("a", dark), ("b", lambda t: bright(t)[:3]), truths(), 4.0, out)
+        write_preference(out, ("a", "b"), pairs(shorter=3), 4.0)
     assert list(tmp_path.iterdir()) == []
     out.mkdir()
     (out / "mine.txt").write_text("mine")

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from videosynth.apps.evaluate import Maker, Truth, check_target
+from videosynth.apps.evaluate import check_target
 from videosynth.files import atomic, read_json, write_json, write_text
 from videosynth.types import UserError
 from videosynth.video.write import write_video
@@ -27,11 +27,10 @@ ROUNDS = ("short", "whole")
 
 
 def write_preference(
-    a: tuple[str, Maker],
-    b: tuple[str, Maker],
-    truths: Iterable[Truth],
-    fps: float,
     out: Path | str,
+    names: tuple[str, str],
+    pairs: Iterable[tuple[str, np.ndarray, np.ndarray]],
+    fps: float,
     *,
     seed: int = 0,
     seconds: float = 2.0,
@@ -40,9 +39,10 @@ def write_preference(
 ) -> Path:
     """Write a folder with ``index.html`` for a human comparison of two models; returns the page's path.
 
-    Each sequence is shown ``windows`` times for ``seconds`` (the short round, for the look of frames) and once at whole
-    length (for coherence). Sides, order and windows are drawn with ``seed``; the page does not tell which model is
-    which before the end, when the votes are saved as JSON for :func:`summarise`.
+    ``pairs`` gives for each sequence its name and the frames of the first and of the second model, uint8 T H W 3; they
+    are taken one at a time. Each sequence is shown ``windows`` times for ``seconds`` (the short round, for the look of
+    frames) and once at whole length (for coherence). Sides, order and windows are drawn with ``seed``; the page does
+    not tell which model is which before the end, when the votes are saved as JSON for :func:`summarise`.
 
     Raises:
         UserError: two models of one name; no sequences; the models give frames of different number or size; ``out`` is
@@ -50,21 +50,20 @@ def write_preference(
     """
     out = Path(out)
     check_target(out, KIND, overwrite, "trials.json")
-    if a[0] == b[0]:
-        raise UserError(f"both models are called {a[0]}: compare two different ones, or name them apart")
+    if names[0] == names[1]:
+        raise UserError(f"both models are called {names[0]}: compare two different ones, or name them apart")
     rng = np.random.default_rng(seed)
     trials: list[dict[str, Any]] = []
     with atomic(out) as part:
         (part / "clips").mkdir(parents=True)
-        for truth in truths:
-            films = [np.stack(list(maker(truth))) for _, maker in (a, b)]
+        for name, *films in pairs:
             if films[0].shape != films[1].shape:
                 raise UserError(
-                    f"sequence {truth.name}: {a[0]} gives frames {films[0].shape}, {b[0]} {films[1].shape}: "
+                    f"sequence {name}: {names[0]} gives frames {films[0].shape}, {names[1]} {films[1].shape}: "
                     "compare models that give as many frames of one size"
                 )
             for round_name, start, stop in _parts(len(films[0]), fps, seconds, windows, rng):
-                trial = {"id": len(trials), "sequence": truth.name, "round": round_name, "from": start, "to": stop}
+                trial = {"id": len(trials), "sequence": name, "round": round_name, "from": start, "to": stop}
                 left = int(rng.integers(2))
                 for side, which in (("left", left), ("right", 1 - left)):
                     write_video(part / f"clips/{trial['id']:03d}-{side}.mp4", films[which][start:stop], fps, crf=12)
@@ -72,7 +71,15 @@ def write_preference(
         if not trials:
             raise UserError("there are no sequences to compare: check the data folder and the chosen split")
         order = [t for name in ROUNDS for t in _shuffled([t for t in trials if t["round"] == name], rng)]
-        comparison = {"format": FORMAT, "kind": KIND, "a": a[0], "b": b[0], "seed": seed, "fps": fps, "trials": order}
+        comparison = {
+            "format": FORMAT,
+            "kind": KIND,
+            "a": names[0],
+            "b": names[1],
+            "seed": seed,
+            "fps": fps,
+            "trials": order,
+        }
         write_json(part / "trials.json", comparison)
         write_text(part / "index.html", _page(comparison))
     return out / "index.html"
