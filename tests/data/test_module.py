@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import lightning as L
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from videosynth.data.module import VideoData
+from videosynth.data.module import DrawSampler, VideoData
 from videosynth.types import Clip, UserError
 from videosynth.video.images import write_image
 
@@ -104,9 +105,14 @@ def test_lightning_trains_on_the_module(root: Path, tmp_path: Path) -> None:
     assert model.keys == expected
 
 
-def test_ranks_see_different_clips(root: Path) -> None:
-    data = module(root)
-    assert data.draw(0, 0, 0) != data.draw(0, 1, 0)
+def test_two_processes_share_the_batch_of_one(root: Path) -> None:
+    whole = module(root, batch_size=4)
+    halves = [module(root), module(root)]
+    for rank, half in enumerate(halves):
+        half.trainer = SimpleNamespace(global_rank=rank)  # type: ignore[assignment]
+    for one, first, second in zip(DrawSampler(whole), DrawSampler(halves[0]), DrawSampler(halves[1])):
+        assert one == [*first, *second]
+        assert len(set(one)) == 4
 
 
 def test_spec_and_index_are_there_before_training(root: Path) -> None:

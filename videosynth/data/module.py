@@ -253,7 +253,8 @@ class ClipLoader(DataLoader[Clip]):
 class DrawSampler(Sampler[list[Draw]]):
     """Batches of draws: ``steps_per_epoch`` of them from ``module.start_step`` on, which moves on when they end.
 
-    It knows its rank, so no distributed sampler may be put around it.
+    It knows its rank, so no distributed sampler may be put around it: the processes share one large batch, and two
+    of them with half the batch size see the clips of one.
     """
 
     def __init__(self, module: VideoData) -> None:
@@ -269,7 +270,7 @@ class DrawSampler(Sampler[list[Draw]]):
         for step in range(first, end):
             if step == end - 1:
                 module.start_step = end  # before the last batch: nobody need ask for one more
-            yield [module.draw(step, rank, slot) for slot in range(module.batch_size)]
+            yield [module.draw(step, 0, rank * module.batch_size + slot) for slot in range(module.batch_size)]
 
 
 def _one_thread(worker: int) -> None:
