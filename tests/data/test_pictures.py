@@ -52,3 +52,13 @@ def test_what_is_not_plain_is_left_to_the_careful_reader(tmp_path: Path) -> None
         data = (tmp_path / f"cut{suffix}").read_bytes()
         (tmp_path / f"cut{suffix}").write_bytes(data[:-100])
         assert quick_image(tmp_path / f"cut{suffix}") is None
+
+
+def test_a_picture_that_a_camera_stored_on_its_side_stands_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(SCENE).save(tmp_path / "a.jpg", exif=exif)
+    quick = quick_image(tmp_path / "a.jpg", (10, 10))
+    assert quick is not None
+    assert quick.shape == (160, 96, 3)
+    assert np.array_equal(quick, read_image(tmp_path / "a.jpg"))

@@ -24,7 +24,8 @@ def quick_image(path: Path, box: tuple[int, int] | None = None) -> NDArray[np.ui
     data = _read(path)
     if _is_jpeg(data):
         factor = 1
-        size = _jpeg_size(data) if box is not None else None
+        # A camera's picture may be stored lying on its side, so its size says little.
+        size = _jpeg_size(data) if box is not None and b"Exif\0" not in data[:4096] else None
         if box is not None and size is not None:
             room = min(size[0] / box[0], size[1] / box[1]) / 2
             factor = next((f for f in (8, 4, 2) if f <= room), 1)
