@@ -20,7 +20,15 @@ from videosynth.prepare.check import check
 from videosynth.types import UserError
 
 # Set by videosynth itself.
-OURS = {"logger", "callbacks", "enable_progress_bar", "enable_checkpointing", "profiler", "plugins", "default_root_dir"}
+OURS = {
+    "logger",
+    "callbacks",
+    "enable_progress_bar",
+    "enable_checkpointing",
+    "enable_model_summary",
+    "use_distributed_sampler",
+    "default_root_dir",
+}
 
 
 def parser() -> ArgumentParser:

@@ -209,6 +209,20 @@ class VideoData(LightningDataModule):
             )
         return draw(self.dataset.lengths, settings, self.seed, step, rank, slot)
 
+    def videos(self, frames: str | None = None) -> Iterator[tuple[str, Iterator[dict[str, torch.Tensor]]]]:
+        """Whole sequences for measuring: names and streams of maps and ``images``, see :func:`iterate`.
+
+        ``frames``: a slice of each sequence's frames (default: those trained on); of a world, of a drive that no clip is
+        drawn from.
+        """
+        if self.world is not None:
+            part = range(LENGTH)[frame_slice(frames or "0:32")]
+            yield f"{self.world_seeds}", iterate_world(self.spec, self.world_seeds, len(part), part.start)
+            return
+        index = self.index if frames is None else self.whole.subset(frames, self.sequences)
+        for name in index.names:
+            yield name, iterate(index, name, self.spec)
+
     def train_dataloader(self) -> DataLoader[Clip]:
         return ClipLoader(
             _Answers(self.dataset),

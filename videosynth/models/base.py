@@ -181,6 +181,9 @@ class VideoModel(L.LightningModule):
             norm = nn.utils.clip_grad_norm_((p for s in optimizer.param_groups for p in s["params"]), group.clip)
             self.log(f"{name}/gradient", norm)
         optimizer.step()
+        # Autocast keeps its bf16 copies of the weights until its context ends, which is after the training step: without
+        # this the later chunks of a clip would be computed with the weights from before the step.
+        torch.clear_autocast_cache()
 
     def _check_finite(self, name: str, terms: Terms) -> None:
         flags = torch.stack([torch.isfinite(v.detach()).all() for v in terms.values.values()]).logical_not().float()

@@ -108,7 +108,10 @@ class CompositeGenerator(nn.Module):
         dtype = next(self.parameters()).dtype  # bf16 where the weights were made so
         features = self._run(self.label_trunk, maps.to(dtype))
         if self.shape.past:
-            features = features + self._run(self.history_trunk, history.to(dtype))
+            # Without history the trunk would normalise a constant image: rounding errors, amplified 300-fold per layer,
+            # would come out as noise as strong as the features. So an unknown history adds nothing.
+            told = known.view(-1, 1, 1, 1).to(dtype)
+            features = features + told * self._run(self.history_trunk, history.to(dtype))
         raw = self.image_head(self._run(self.image_branch, features)).float()
         if not self.shape.flow:
             return Painted(raw, raw, None, None, None)

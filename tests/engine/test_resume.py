@@ -1,0 +1,174 @@
+"""Resume, run folder, precision: trainings on a tiny data set on disk."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from videosynth.cli import main
+from videosynth.engine.checkpoint import read_checkpoint
+from videosynth.models.base import load
+from videosynth.nn.norms import InstanceNorm
+
+SMALL = [
+    "--model", "videosynth.models.vid2vid.model.Vid2Vid",
+    "--model.generator.width", "4", "--model.generator.downsamples", "1", "--model.generator.blocks", "2",
+    "--model.critic.width", "4", "--model.critic.layers", "1", "--model.critic.scales", "1",
+    "--model.losses.perceptual", "0", "--model.losses.network", "none",
+    "--model.schedule.clip_length", "2", "--model.schedule.clip_double", "2", "--model.schedule.clip_longest", "4",
+    "--data.size", "[16, 16]", "--data.scale", "[1.0, 1.5]", "--data.colour", "0.2",
+    "--run.checkpoint_every", "2", "--run.sample_every", "0", "--run.progress", "false",
+    "--trainer.accelerator", "cpu",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Two sequences of a bright square that moves over two classes."""
+    root = tmp_path_factory.mktemp("data")
+    for s, length in enumerate((7, 5)):
+        for kind in ("images", "labels"):
+            (root / kind / f"s{s}").mkdir(parents=True)
+        for t in range(length):
+            image = np.full((18, 20, 3), 60, np.uint8)
+            ids = np.zeros((18, 20), np.uint8)
+            image[4:12, 2 + t : 9 + t] = (200, 180, 40 * s)
+            ids[4:12, 2 + t : 9 + t] = 1
+            Image.fromarray(image).save(root / "images" / f"s{s}" / f"{t:03d}.png")
+            Image.fromarray(ids).save(root / "labels" / f"s{s}" / f"{t:03d}.png")
+    return root
+
+
+def run(data: Path, out: Path, *more: str) -> int:
+    return main(["train", *SMALL, "--data.root", str(data), "--out", str(out), *more])
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return read_checkpoint(folder / "last.ckpt")["model"]
+
+
+def biases_before_norms(model: torch.nn.Module) -> set[str]:
+    """Their true gradient is zero (the norm takes the mean away), so Adam turns rounding errors into steps of any sign."""
+    found = set()
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Sequential):
+            layers = list(module.named_children())
+            for (key, layer), (_, after) in itertools.pairwise(layers):
+                if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d) and isinstance(after, InstanceNorm):
+                    found.add(f"{name}.{key}.bias")
+    return found
+
+
+def same(a: Path, b: Path) -> bool:
+    x, y = read_checkpoint(a / "last.ckpt"), read_checkpoint(b / "last.ckpt")
+    tensors = [(x[part][k], y[part][k]) for part in ("model", "average") for k in x[part]]
+    return x["step"] == y["step"] and all(torch.equal(p, q) for p, q in tensors)
+
+
+def test_a_run_folder_is_complete(data, tmp_path, capsys):
+    assert run(data, tmp_path / "run", "--model.schedule.steps", "2", "--data.workers", "0") == 0
+    told = capsys.readouterr().out
+    assert "wrote" in told
+    assert "next: videosynth generate" in told
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["status"] == "finished"
+    assert record["steps"] == 2
+    assert record["data"]
+    assert record["versions"]["torch"] == torch.__version__
+    model = load(tmp_path / "run")
+    average = read_checkpoint(tmp_path / "run" / "last.ckpt")["average"]
+    assert all(torch.equal(v, average[k]) for k, v in model.state_dict().items() if k in average)
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_killed_and_resumed_equals_uninterrupted(data, tmp_path, workers):
+    """Killed without warning in the middle of an epoch, with growing clips; resumed with another number of workers."""
+    assert run(data, tmp_path / "whole", "--model.schedule.steps", "7", "--data.workers", "1") == 0
+    command = [sys.executable, "-m", "videosynth", "train", *SMALL, "--data.root", str(data)]
+    command += ["--out", str(tmp_path / "cut"), "--model.schedule.steps", "7", "--data.workers", "1"]
+    program = "import os, signal; from videosynth.engine import fit\n"
+    program += "write = fit.RunFolder.write\n"
+    program += "def then_die(self, trainer, model, status):\n"
+    program += "    write(self, trainer, model, status)\n"
+    program += "    if model.steps == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+    program += "fit.RunFolder.write = then_die\n"
+    program += f"import torch; torch.set_num_threads(1)\nfrom videosynth.cli import main; main({command[3:]!r})\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
+    assert read_checkpoint(tmp_path / "cut" / "last.ckpt")["step"] == 4
+    assert main(["train", "--resume", str(tmp_path / "cut"), "--data.workers", workers]) == 0
+    assert same(tmp_path / "whole", tmp_path / "cut")
+    record = json.loads((tmp_path / "cut" / "run.json").read_text())
+    assert record["steps"] == 7
+
+
+def test_seeds_matter(data, tmp_path):
+    options = ("--model.schedule.steps", "1", "--data.workers", "0")
+    assert run(data, tmp_path / "a", *options) == 0
+    assert run(data, tmp_path / "b", *options) == 0
+    assert run(data, tmp_path / "c", *options, "--run.seed", "1") == 0
+    assert same(tmp_path / "a", tmp_path / "b")
+    assert not same(tmp_path / "a", tmp_path / "c")
+
+
+def test_two_processes_equal_one(data, tmp_path):
+    """One clip on each of two processes is a batch of two on one."""
+    options = ["--model.schedule.steps", "3", "--data.workers", "0"]
+    assert run(data, tmp_path / "one", *options, "--data.batch_size", "2") == 0
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "videosynth", "train", *SMALL, *options, "--data.root", str(data)]
+    command += ["--out", str(tmp_path / "two"), "--trainer.devices", "2"]
+    started = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert time.monotonic() - started < 120
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    idle = biases_before_norms(load(tmp_path / "one"))
+    assert max(float((one[k] - two[k]).abs().max()) for k in one.keys() - idle) < 1e-5
+    assert json.loads((tmp_path / "two" / "run.json").read_text())["devices"] == 2
+
+
+def test_bf16_uses_the_new_weights_after_each_step(data, tmp_path):
+    """Two optimizer steps inside one training step: the second must not see autocast's copies from before the first."""
+    from videosynth.models.vid2vid.model import Vid2Vid
+
+    seen: list[torch.Tensor] = []
+    rollout = Vid2Vid.rollout
+
+    def watched(self, chunk, state):
+        with torch.no_grad():
+            x = torch.ones(1, 6, 16, 16)
+            seen.append(self.generator.label_trunk(x).float())
+        return rollout(self, chunk, state)
+
+    Vid2Vid.rollout = watched
+    try:
+        options = ["--model.schedule.steps", "1", "--data.workers", "0", "--trainer.precision", "bf16-mixed"]
+        assert run(data, tmp_path / "run", *options, "--model.schedule.lr", "0.05") == 0
+    finally:
+        Vid2Vid.rollout = rollout
+    assert len(seen) == 2
+    assert not torch.equal(seen[0], seen[1])
+
+
+def test_a_run_in_the_way_is_kept(data, tmp_path, capsys):
+    options = ("--model.schedule.steps", "1", "--data.workers", "0")
+    assert run(data, tmp_path / "run", *options) == 0
+    before = (tmp_path / "run" / "last.ckpt").read_bytes()
+    capsys.readouterr()
+    assert run(data, tmp_path / "run", *options) == 2
+    assert "already holds a run: resume it with --resume" in capsys.readouterr().err
+    assert (tmp_path / "run" / "last.ckpt").read_bytes() == before
+    assert main(["train", "--resume", str(tmp_path / "run")]) == 2
+    assert "already trained for 1 steps" in capsys.readouterr().err

@@ -1,0 +1,6 @@
+"""``python -m videosynth``"""
+
+from videosynth.cli import entry
+
+if __name__ == "__main__":
+    entry()

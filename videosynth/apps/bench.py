@@ -1,0 +1,212 @@
+"""`videosynth bench`: speed and memory of this machine, as a table and JSON."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from videosynth import __version__
+from videosynth.apps.catalogue import build, example_spec
+from videosynth.apps.generate import pick_device
+from videosynth.apps.precision import Setting, prepare, psnr
+from videosynth.files import read_json, write_json
+from videosynth.models.base import VideoModel
+from videosynth.testing import random_clip, request_for
+from videosynth.types import UserError
+
+WHAT = ("generate", "train", "loader", "street")
+SIZES = ((128, 256), (256, 512), (512, 1024))
+PRESETS = ("vid2vid/street_small", "vid2vid/street_paper_512")
+
+
+def bench(
+    what: list[str], presets: list[str], sizes: list[tuple[int, int]], device: str, compiled: bool, out: Path | None
+) -> dict[str, Any]:
+    """Measure, print as it goes, and write JSON.
+
+    Raises:
+        UserError: an unknown thing to measure, preset or device.
+    """
+    for name in what:
+        if name not in WHAT:
+            raise UserError(f"cannot measure {name!r}: choose from {', '.join(WHAT)}")
+    where = pick_device(device)
+    rows: list[dict[str, Any]] = []
+    say(f"{'what':46} {'value':>10}  unit")
+    for name in what or WHAT:
+        for row in MEASURES[name](presets or list(PRESETS), sizes or list(SIZES), where, compiled):
+            rows.append(row)
+            say(f"{row['what']:46} {row['value']:10.3f}  {row['unit']}{row.get('note', '')}")
+    result = {"format": 1, "machine": machine(where), "videosynth": __version__, "torch": torch.__version__, "rows": rows}
+    if out is not None:
+        write_json(out, result)
+        say(f"wrote {out}")
+    return result
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Kind of processor, threads and memory."""
+    if device.type == "cuda":
+        kind = torch.cuda.get_device_name(device)
+    else:
+        try:
+            lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            kind = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+        except (OSError, StopIteration):
+            kind = platform.processor()
+    return {"kind": kind, "threads": torch.get_num_threads(), "bf16": torch.backends.mkldnn.is_available()}
+
+
+def peak_memory(device: torch.device) -> float:
+    """MiB: the peak of the device, or of this process on the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+# generate: one process per setting, so that each has its own peak memory
+
+
+def _generate(
+    presets: list[str], sizes: list[tuple[int, int]], device: torch.device, compiled: bool
+) -> Iterator[dict[str, Any]]:
+    settings: list[Setting] = ["fp32", "channels-last", "bf16"]
+    if compiled:
+        settings.append("compiled")
+    for preset in presets:
+        for size in sizes:
+            for setting in settings:
+                yield from _in_process(preset, size, setting, device)
+
+
+def _in_process(preset: str, size: tuple[int, int], setting: str, device: torch.device) -> Iterator[dict[str, Any]]:
+    code = (
+        "import sys, json; from videosynth.apps.bench import measure_generate; "
+        f"print(json.dumps(measure_generate({preset!r}, {size!r}, {setting!r}, {str(device)!r}, {torch.get_num_threads()})))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    name = f"generate {preset} {size[1]}x{size[0]} {setting}"
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["killed: out of memory"])[-1]
+        yield {"what": name, "value": float("nan"), "unit": "frames/s", "note": f"  ({reason[:100]})"}
+        return
+    import json
+
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    yield {"what": name, "value": found["speed"], "unit": "frames/s", "note": f"  {found['memory']:.0f} MiB peak"} | found
+
+
+def measure_generate(preset: str, size: tuple[int, int], setting: Setting, device: str, threads: int) -> dict[str, float]:
+    """Frames per second (median of the later frames) and peak memory in MiB of one setting."""
+    torch.set_num_threads(threads)
+    where = torch.device(device)
+    if where.type == "cuda":
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+    torch.manual_seed(0)
+    model = prepare(build(preset, example_spec(size)).eval(), setting).to(where)
+    clip = random_clip(model.spec, 1, 12).to(where)
+    times = []
+    start = time.perf_counter()
+    begun = start
+    for _ in model.generate(request_for(model, clip)):
+        _wait(where)
+        now = time.perf_counter()
+        times.append(now - start)
+        start = now
+        if len(times) >= 4 and now - begun > 20:
+            break
+    later = sorted(times[2:])
+    return {"speed": 1 / later[len(later) // 2], "memory": peak_memory(where)}
+
+
+# train
+
+
+def _train(
+    presets: list[str], sizes: list[tuple[int, int]], device: torch.device, compiled: bool
+) -> Iterator[dict[str, Any]]:
+    del compiled
+    for preset in presets:
+        if device.type == "cpu" and "paper" in preset:
+            continue  # a step of the paper's size takes minutes and tens of GB on a CPU
+        for mode in ("eager fp32", "bf16 channels-last"):
+            speed = measure_training(preset, sizes[0], device, fast=mode != "eager fp32")
+            yield {"what": f"train {preset} {sizes[0][1]}x{sizes[0][0]} {mode}", "value": speed, "unit": "frames/s"}
+
+
+def measure_training(preset: str, size: tuple[int, int], device: torch.device, fast: bool, steps: int = 4) -> float:
+    """Frames trained on per second. ``fast``: bf16, channels-last; else eager fp32 in the plain format."""
+    import lightning as L
+
+    from videosynth.testing import _Repeat
+
+    torch.manual_seed(0)
+    model = build(preset, example_spec(size))
+    if fast:
+        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    clip = random_clip(model.spec, 1, model.phase_at(0).clip_length)
+    times: list[float] = []
+
+    class Clock(L.Callback):
+        def on_train_batch_start(self, *_: Any) -> None:
+            _wait(device)
+            self.start = time.perf_counter()
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            _wait(device)
+            times.append(time.perf_counter() - self.start)
+
+    trainer = L.Trainer(
+        accelerator="gpu" if device.type == "cuda" else device.type,
+        devices=1,
+        precision="bf16-mixed" if fast else "32-true",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[Clock()],
+    )
+    trainer.fit(model, torch.utils.data.DataLoader(_Repeat(clip, steps), batch_size=None))
+    later = sorted(times[1:])
+    return clip.length / later[len(later) // 2]
+
+
+# data
+
+
+def _street(
+    presets: list[str], sizes: list[tuple[int, int]], device: torch.device, compiled: bool
+) -> Iterator[dict[str, Any]]:
+    del presets, device, compiled
+    from videosynth.data.worlds.street import StreetWorld
+
+    for size in sizes[:2]:
+        world = StreetWorld(3, size)
+        frames = world.frames(0, 60)
+        next(frames)
+        start = time.perf_counter()
+        count = sum(1 for _ in frames)
+        yield {
+            "what": f"street world {size[1]}x{size[0]}, one core",
+            "value": count / (time.perf_counter() - start),
+            "unit": "frames/s",
+        }

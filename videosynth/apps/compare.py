@@ -1,0 +1,105 @@
+"""`videosynth evaluate`: run folders and a data set -> a report, or a page for a human comparison."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from videosynth.apps.evaluate import Truth, evaluate, from_model
+from videosynth.apps.generate import pick_device
+from videosynth.apps.maps import Driving, open_maps
+from videosynth.apps.preference import write_preference
+from videosynth.metrics.extractors import Extractor, load_extractor
+from videosynth.models.base import VideoModel, load
+from videosynth.nn.trunks import load_trunk
+from videosynth.types import DataSpec, UserError
+
+
+def compare(options: Namespace) -> None:
+    """Run ``videosynth evaluate`` with parsed options.
+
+    Raises:
+        UserError: runs that need other data than there is, or do not agree; missing weights; a folder in the way.
+    """
+    device = pick_device(options.device)
+    models = {_name(run, options.runs): load(run, options.trust).to(device) for run in options.runs}
+    spec = _shared_spec(models)
+    truths = _truths(options.root, spec, options.slice, options.phase)
+    if options.preference:
+        if len(models) != 2:
+            raise UserError(f"--preference compares two runs, not {len(models)}: pass exactly two")
+        (a, first), (b, second) = models.items()
+        made = [(t.name, _frames(first, t, options.seed), _frames(second, t, options.seed)) for t in truths]
+        write_preference(options.out, (a, b), made, spec.fps, seed=options.seed, overwrite=options.overwrite)
+        print(f"wrote {options.out}/index.html: open it in a browser and vote; the votes are saved as JSON")
+        print(f"next: videosynth evaluate --votes VOTES.json (the share of votes with its Wilson interval)")
+        return
+    training = list(_truths(options.root, spec, options.train_slice, "train")) if options.train_slice else []
+    report = evaluate(
+        {name: from_model(model, options.seed) for name, model in models.items()},
+        truths,
+        spec,
+        options.out,
+        training=training,
+        trunk=load_trunk(options.perceptual),
+        extractors=_extractors(options),
+        settings={
+            "runs": list(options.runs),
+            "data": str(options.root),
+            "slice": options.slice,
+            "train_slice": options.train_slice,
+            "seed": options.seed,
+            "size": list(spec.size),
+            "precision": "fp32",
+            "torch": torch.__version__,
+        },
+        overwrite=options.overwrite,
+        say=lambda line: print(line, file=sys.stderr),
+    )
+    for row in report["rows"]:
+        values = " ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items() if v is not None)
+        print(f"{row['name']}: {values}")
+    print(f"wrote {options.out}: report.json and report.html (open it in a browser)")
+
+
+def _name(run: str, runs: list[str]) -> str:
+    """The folder's own name, or its whole path where two runs share it."""
+    short = Path(run).name or run
+    return short if sum(Path(r).name == short for r in runs) == 1 else run
+
+
+def _shared_spec(models: dict[str, VideoModel]) -> DataSpec:
+    specs = {name: replace(m.spec, fps=0.0) for name, m in models.items()}
+    first = next(iter(specs))
+    for name, spec in specs.items():
+        if spec.maps != specs[first].maps or spec.size != specs[first].size:
+            raise UserError(f"{name} and {first} were trained on other maps or sizes: evaluate them one at a time")
+    return models[first].spec
+
+
+def _truths(root: str, spec: DataSpec, part: str | None, phase: str) -> Iterator[Truth]:
+    for driving in open_maps(root, spec, part, phase):
+        yield Truth.collect(driving.name, _with_images(driving))
+
+
+def _with_images(driving: Driving) -> Iterator[dict[str, torch.Tensor]]:
+    for frame in driving.frames:
+        if "images" not in frame:
+            raise UserError(f"sequence {driving.name} has no images: evaluation needs the real frames")
+        yield frame
+
+
+def _frames(model: VideoModel, truth: Truth, seed: int) -> np.ndarray:
+    return np.stack(list(from_model(model, seed)(truth)))
+
+
+def _extractors(options: Namespace) -> list[Extractor]:
+    found = [load_extractor(path, 2) for path in options.extractor]
+    found += [load_extractor(path, 3) for path in options.extractor3d]
+    return [e for e in found if e is not None]
