@@ -37,7 +37,9 @@ class Noise(Toy):
     def __init__(self, spec: DataSpec, width: int = 8) -> None:
         super().__init__(spec, width)
         height, length = spec.size
-        self.generator = nn.Sequential(nn.Linear(width, 3 * height * length), nn.Tanh(), nn.Unflatten(1, (3, height, length)))
+        self.generator = nn.Sequential(
+            nn.Linear(width, 3 * height * length), nn.Tanh(), nn.Unflatten(1, (3, height, length))
+        )
 
     @classmethod
     def tiny(cls) -> Noise:
@@ -61,7 +63,9 @@ class Prediction(Toy):
 
     def __init__(self, spec: DataSpec, width: int = 8) -> None:
         super().__init__(spec, width)
-        self.generator = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 3, 3, padding=1), nn.Tanh())
+        self.generator = nn.Sequential(
+            nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 3, 3, padding=1), nn.Tanh()
+        )
 
     @classmethod
     def tiny(cls) -> Prediction:
@@ -89,7 +93,9 @@ class Translation(Toy):
 
     def __init__(self, spec: DataSpec, width: int = 8) -> None:
         super().__init__(spec, width)
-        self.generator = nn.Sequential(nn.Conv2d(spec.channels, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 3, 1), nn.Tanh())
+        self.generator = nn.Sequential(
+            nn.Conv2d(spec.channels, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 3, 1), nn.Tanh()
+        )
 
     @classmethod
     def tiny(cls) -> Translation:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from videosynth import __version__
 from videosynth.errors import UserError
@@ -76,27 +77,34 @@ def generate(arguments: list[str]) -> None:
     p.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--panels", action="store_true", help="write maps | fake | real | flow | mask side by side")
-    p.add_argument("--trust", action="append", default=[], metavar="PACKAGE", help="package of a model class of your own")
+    p.add_argument(
+        "--trust", action="append", default=[], metavar="PACKAGE", help="package of a model class of your own"
+    )
     o = p.parse_args(arguments)
     from videosynth.apps.generate import Options
     from videosynth.apps.generate import generate as run
 
-    run(Options(**vars(o) | {"trust": tuple(o.trust)}))
+    given: dict[str, Any] = vars(o) | {"trust": tuple(o.trust)}
+    run(Options(**given))
 
 
 def evaluate(arguments: list[str]) -> None:
     p = _parser("evaluate", "Measure runs on a data set, beside baselines: report.json and report.html.")
-    p.add_argument("runs", nargs="+", help="run folders")
-    p.add_argument("--data.root", dest="root", required=True, help="data set with images and maps")
-    p.add_argument("--out", required=True, help="folder to write")
+    p.add_argument("runs", nargs="*", help="run folders")
+    p.add_argument("--data.root", dest="root", help="data set with images and maps")
+    p.add_argument("--out", help="folder to write")
     p.add_argument("--slice", help="frames to generate and measure, such as 64:80")
     p.add_argument("--train-slice", help="frames the baselines may learn from, such as 0:64")
     p.add_argument("--phase", default="test", help="for NVIDIA's layout: train or test")
-    p.add_argument("--perceptual", default="none", help="weights of the perceptual network: a path, vgg19, squeezenet or none")
-    p.add_argument("--extractor", action="append", default=[], help="2-D extractor for Frechet distances: a path (repeatable)")
+    p.add_argument(
+        "--perceptual", default="none", help="weights of the perceptual network: a path, vgg19, squeezenet or none"
+    )
+    p.add_argument(
+        "--extractor", action="append", default=[], help="2-D extractor for Frechet distances: a path (repeatable)"
+    )
     p.add_argument("--extractor3d", action="append", default=[], help="3-D extractor: a path (repeatable)")
     p.add_argument("--preference", action="store_true", help="write a page for a human comparison of two runs instead")
-    p.add_argument("--summarise", metavar="VOTES", help=argparse.SUPPRESS)
+    p.add_argument("--votes", nargs="+", default=[], metavar="FILE", help="add up votes that such a page saved")
     p.add_argument("--device", default="auto")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--overwrite", action="store_true", help="replace an earlier report")
@@ -104,6 +112,8 @@ def evaluate(arguments: list[str]) -> None:
     o = p.parse_args(arguments)
     from videosynth.apps.compare import compare
 
+    if not o.votes and not (o.runs and o.root and o.out):
+        raise UserError("evaluate needs run folders, --data.root DIR and --out DIR (or --votes FILE)")
     compare(o)
 
 
@@ -119,7 +129,9 @@ def models(arguments: list[str]) -> None:
 def bench(arguments: list[str]) -> None:
     p = _parser("bench", "Measure speed and memory on this machine: a table and JSON.")
     p.add_argument("--out", help="JSON file to write")
-    p.add_argument("--what", action="append", default=[], help="generate, train, loader, street (repeatable; default: all)")
+    p.add_argument(
+        "--what", action="append", default=[], help="generate, train, loader, street (repeatable; default: all)"
+    )
     p.add_argument("--preset", action="append", default=[], help="preset to measure (repeatable)")
     p.add_argument("--size", type=_size, action="append", default=[], help="WIDTHxHEIGHT (repeatable)")
     p.add_argument("--device", default="auto")
@@ -142,7 +154,12 @@ VERBS: dict[str, tuple[Verb, str]] = {
 
 
 def _usage() -> str:
-    lines = [f"videosynth {__version__}: learned video synthesis", "", "usage: videosynth VERB [options]   (VERB --help tells more)", ""]
+    lines = [
+        f"videosynth {__version__}: learned video synthesis",
+        "",
+        "usage: videosynth VERB [options]   (VERB --help tells more)",
+        "",
+    ]
     lines += [f"  {verb:10} {about}" for verb, (_, about) in VERBS.items()]
     return "\n".join(lines)
 

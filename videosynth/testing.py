@@ -54,7 +54,9 @@ def request_for(model: VideoModel, clip: Clip, seeds: tuple[int, ...] | None = N
     )
 
 
-class _Repeat(torch.utils.data.IterableDataset[Clip]):
+class Repeat(torch.utils.data.IterableDataset[Clip]):
+    """One clip, over and over."""
+
     def __init__(self, clip: Clip, count: int) -> None:
         self.clip, self.count = clip, count
 
@@ -95,7 +97,7 @@ def train_steps(model: VideoModel, clip: Clip, steps: int) -> _Watch:
             enable_model_summary=False,
             callbacks=[watch],
         )
-        trainer.fit(model, torch.utils.data.DataLoader(_Repeat(clip, steps), batch_size=None))
+        trainer.fit(model, torch.utils.data.DataLoader(Repeat(clip, steps), batch_size=None))
     return watch
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import resource
 import subprocess
@@ -16,13 +17,11 @@ import torch
 from videosynth import __version__
 from videosynth.apps.catalogue import build, example_spec
 from videosynth.apps.generate import pick_device
-from videosynth.apps.precision import Setting, prepare, psnr
-from videosynth.files import read_json, write_json
-from videosynth.models.base import VideoModel
-from videosynth.testing import random_clip, request_for
+from videosynth.apps.precision import Setting, prepare
+from videosynth.files import write_json
+from videosynth.testing import Repeat, random_clip, request_for
 from videosynth.types import UserError
 
-WHAT = ("generate", "train", "loader", "street")
 SIZES = ((128, 256), (256, 512), (512, 1024))
 PRESETS = ("vid2vid/street_small", "vid2vid/street_paper_512")
 
@@ -36,16 +35,22 @@ def bench(
         UserError: an unknown thing to measure, preset or device.
     """
     for name in what:
-        if name not in WHAT:
-            raise UserError(f"cannot measure {name!r}: choose from {', '.join(WHAT)}")
+        if name not in MEASURES:
+            raise UserError(f"cannot measure {name!r}: choose from {', '.join(MEASURES)}")
     where = pick_device(device)
     rows: list[dict[str, Any]] = []
     say(f"{'what':46} {'value':>10}  unit")
-    for name in what or WHAT:
+    for name in what or MEASURES:
         for row in MEASURES[name](presets or list(PRESETS), sizes or list(SIZES), where, compiled):
             rows.append(row)
             say(f"{row['what']:46} {row['value']:10.3f}  {row['unit']}{row.get('note', '')}")
-    result = {"format": 1, "machine": machine(where), "videosynth": __version__, "torch": torch.__version__, "rows": rows}
+    result = {
+        "format": 1,
+        "machine": machine(where),
+        "videosynth": __version__,
+        "torch": torch.__version__,
+        "rows": rows,
+    }
     if out is not None:
         write_json(out, result)
         say(f"wrote {out}")
@@ -107,13 +112,18 @@ def _in_process(preset: str, size: tuple[int, int], setting: str, device: torch.
         reason = (done.stderr.strip().splitlines() or ["killed: out of memory"])[-1]
         yield {"what": name, "value": float("nan"), "unit": "frames/s", "note": f"  ({reason[:100]})"}
         return
-    import json
-
     found = json.loads(done.stdout.strip().splitlines()[-1])
-    yield {"what": name, "value": found["speed"], "unit": "frames/s", "note": f"  {found['memory']:.0f} MiB peak"} | found
+    yield {
+        "what": name,
+        "value": found["speed"],
+        "unit": "frames/s",
+        "note": f"  {found['memory']:.0f} MiB peak",
+    } | found
 
 
-def measure_generate(preset: str, size: tuple[int, int], setting: Setting, device: str, threads: int) -> dict[str, float]:
+def measure_generate(
+    preset: str, size: tuple[int, int], setting: Setting, device: str, threads: int
+) -> dict[str, float]:
     """Frames per second (median of the later frames) and peak memory in MiB of one setting."""
     torch.set_num_threads(threads)
     where = torch.device(device)
@@ -156,8 +166,6 @@ def measure_training(preset: str, size: tuple[int, int], device: torch.device, f
     """Frames trained on per second. ``fast``: bf16, channels-last; else eager fp32 in the plain format."""
     import lightning as L
 
-    from videosynth.testing import _Repeat
-
     torch.manual_seed(0)
     model = build(preset, example_spec(size))
     if fast:
@@ -185,7 +193,7 @@ def measure_training(preset: str, size: tuple[int, int], device: torch.device, f
         enable_model_summary=False,
         callbacks=[Clock()],
     )
-    trainer.fit(model, torch.utils.data.DataLoader(_Repeat(clip, steps), batch_size=None))
+    trainer.fit(model, torch.utils.data.DataLoader(Repeat(clip, steps), batch_size=None))
     later = sorted(times[1:])
     return clip.length / later[len(later) // 2]
 
@@ -210,3 +218,18 @@ def _street(
             "value": count / (time.perf_counter() - start),
             "unit": "frames/s",
         }
+
+
+def _loader(
+    presets: list[str], sizes: list[tuple[int, int]], device: torch.device, compiled: bool
+) -> Iterator[dict[str, Any]]:
+    del presets, device, compiled
+    from videosynth.apps.bench_loader import measure
+
+    size = sizes[0]
+    for kind, speed in measure(size)["frames_per_second"].items():
+        yield {"what": f"loader {kind} {size[1]}x{size[0]}, one core", "value": speed, "unit": "frames/s"}
+
+
+Measure = Callable[[list[str], list[tuple[int, int]], torch.device, bool], Iterator[dict[str, Any]]]
+MEASURES: dict[str, Measure] = {"generate": _generate, "train": _train, "loader": _loader, "street": _street}

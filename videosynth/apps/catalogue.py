@@ -43,5 +43,7 @@ def catalogue() -> str:
             )
             height, width = model.spec.size
             lines.append(f"  {preset} ({width}x{height}): {counts}")
-    lines.append("Counts are for 35 classes and instance edges. Train one with: videosynth train --config PRESET --data.root DIR --out RUN")
+    lines.append(
+        "Counts are for 35 classes and instance edges. Train one with: videosynth train --config PRESET --data.root DIR --out RUN"
+    )
     return "\n".join(lines)

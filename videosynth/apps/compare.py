@@ -14,7 +14,7 @@ import torch
 from videosynth.apps.evaluate import Truth, evaluate, from_model
 from videosynth.apps.generate import pick_device
 from videosynth.apps.maps import Driving, open_maps
-from videosynth.apps.preference import write_preference
+from videosynth.apps.preference import summarise, write_preference
 from videosynth.metrics.extractors import Extractor, load_extractor
 from videosynth.models.base import VideoModel, load
 from videosynth.nn.trunks import load_trunk
@@ -27,6 +27,9 @@ def compare(options: Namespace) -> None:
     Raises:
         UserError: runs that need other data than there is, or do not agree; missing weights; a folder in the way.
     """
+    if options.votes:
+        _tell_votes(options.votes)
+        return
     device = pick_device(options.device)
     models = {_name(run, options.runs): load(run, options.trust).to(device) for run in options.runs}
     spec = _shared_spec(models)
@@ -35,10 +38,10 @@ def compare(options: Namespace) -> None:
         if len(models) != 2:
             raise UserError(f"--preference compares two runs, not {len(models)}: pass exactly two")
         (a, first), (b, second) = models.items()
-        made = [(t.name, _frames(first, t, options.seed), _frames(second, t, options.seed)) for t in truths]
+        made = ((t.name, _frames(first, t, options.seed), _frames(second, t, options.seed)) for t in truths)
         write_preference(options.out, (a, b), made, spec.fps, seed=options.seed, overwrite=options.overwrite)
         print(f"wrote {options.out}/index.html: open it in a browser and vote; the votes are saved as JSON")
-        print(f"next: videosynth evaluate --votes VOTES.json (the share of votes with its Wilson interval)")
+        print("next: videosynth evaluate --votes VOTES.json (the share of votes with its Wilson interval)")
         return
     training = list(_truths(options.root, spec, options.train_slice, "train")) if options.train_slice else []
     report = evaluate(
@@ -66,6 +69,15 @@ def compare(options: Namespace) -> None:
         values = " ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items() if v is not None)
         print(f"{row['name']}: {values}")
     print(f"wrote {options.out}: report.json and report.html (open it in a browser)")
+
+
+def _tell_votes(files: list[str]) -> None:
+    total = summarise(files)
+    print(f"{total['voters']} voters, {total['a']} against {total['b']}")
+    for part in ("short", "whole", "all"):
+        row = total[part]
+        share = "no votes" if row["share"] is None else f"{row['share']:.0%} for {total['a']}"
+        print(f"{part:6} {row['votes']:4} votes: {share} (95 % interval {row['low']:.0%} to {row['high']:.0%})")
 
 
 def _name(run: str, runs: list[str]) -> str:

@@ -68,7 +68,9 @@ def generate(options: Options) -> list[Path]:
         raise UserError(f"--frames must be 1 or more, not {options.frames}")
     model = load(options.run, options.trust)
     if "maps" in model.needs and options.maps is None:
-        raise UserError(f"{type(model).__name__} paints from maps: pass --maps DIR (label maps, a data set or a label video)")
+        raise UserError(
+            f"{type(model).__name__} paints from maps: pass --maps DIR (label maps, a data set or a label video)"
+        )
     assert options.maps is not None
     spec = resized(model.spec, options.size)
     context = None if options.first_frame is None else first_frame(options.first_frame, spec)
@@ -87,7 +89,15 @@ def memory(model: VideoModel, spec: DataSpec) -> int:
     weights = 0
     for name in model.exported:
         weights += sum(p.numel() * p.element_size() for p in getattr(model, name).parameters())
-    width = max((m.weight.shape[0] for n in model.exported for m in getattr(model, n).modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size[0] == 7), default=64)
+    width = max(
+        (
+            m.weight.shape[0]
+            for n in model.exported
+            for m in getattr(model, n).modules()
+            if isinstance(m, torch.nn.Conv2d) and m.kernel_size[0] == 7
+        ),
+        default=64,
+    )
     return weights + 6 * 4 * width * spec.size[0] * spec.size[1]
 
 

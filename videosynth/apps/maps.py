@@ -26,7 +26,9 @@ class Driving(NamedTuple):
     name: str
     length: int
     fps: float | None
-    frames: Iterator[dict[str, Tensor]]  # ids (1, H, W), dense (1, C, H, W); "images" (1, 3, H, W) uint8 when there are any
+    frames: Iterator[
+        dict[str, Tensor]
+    ]  # ids (1, H, W), dense (1, C, H, W); "images" (1, 3, H, W) uint8 when there are any
 
 
 def open_maps(path: Path | str, spec: DataSpec, frames: str | None = None, phase: str = "test") -> list[Driving]:
@@ -51,7 +53,9 @@ def _index(path: Path, spec: DataSpec, phase: str) -> Index:
     kind = spec.maps[0].name if spec.maps else "labels"
     if path.is_file():
         if path.suffix.lower() not in VIDEOS:
-            raise UserError(f"{path} is no folder and no video: pass a folder of label maps, a data set or a lossless video")
+            raise UserError(
+                f"{path} is no folder and no video: pass a folder of label maps, a data set or a lossless video"
+            )
         refs: tuple[FrameRef | None, ...] = tuple(FrameRef(path, i) for i in range(Decoder().length(path)))
         stems = tuple(str(i) for i in range(len(refs)))
         return Index(path.parent, "video", (Sequence(path.stem, stems, {kind: refs}),))
@@ -62,7 +66,7 @@ def _index(path: Path, spec: DataSpec, phase: str) -> Index:
             return index_folder(path, "train")
         except UserError:
             pass
-        files = [p for p in frame_files(path)] if any(p.is_file() for p in path.iterdir()) else []
+        files = frame_files(path) if any(p.is_file() for p in path.iterdir()) else []
         if not files:
             raise error from None
     refs = tuple(FrameRef(p, None) for p in files)

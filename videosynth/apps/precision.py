@@ -6,6 +6,7 @@ model makes one from the other, so errors that grow are seen. The choice is kept
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -52,7 +53,9 @@ def choose(
 
     The probe costs about 50 frames; compiling is left out of it, since it costs minutes on a CPU.
     """
-    cache = cache or Path(os.environ.get("VIDEOSYNTH_CACHE") or Path.home() / ".cache" / "videosynth") / "precision.json"
+    cache = (
+        cache or Path(os.environ.get("VIDEOSYNTH_CACHE") or Path.home() / ".cache" / "videosynth") / "precision.json"
+    )
     model = load()
     key = _key(model, size)
     known = _known(cache)
@@ -73,11 +76,12 @@ def choose(
         if quality >= FAITHFUL and seconds < best[1]:
             best = (setting, seconds)
     setting = best[0]  # pyright: ignore[reportAssignmentType]
-    try:
+    with contextlib.suppress(UserError):  # a cache that cannot be written costs a probe next time, nothing else
         write_json(cache, known | {key: setting})
-    except UserError:
-        pass  # a cache that cannot be written costs a probe next time, nothing else
-    return setting, f"precision {setting} ({', '.join(lines)}; at least {FAITHFUL:.0f} dB wanted; --precision overrides)"
+    return (
+        setting,
+        f"precision {setting} ({', '.join(lines)}; at least {FAITHFUL:.0f} dB wanted; --precision overrides)",
+    )
 
 
 def psnr(frames: list[torch.Tensor], truth: list[torch.Tensor]) -> float:

@@ -54,7 +54,9 @@ def config_path(name: str) -> Path:
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
-            raise UserError(f"no configuration file at {path}: check the path, or name a preset: {', '.join(presets())}")
+            raise UserError(
+                f"no configuration file at {path}: check the path, or name a preset: {', '.join(presets())}"
+            )
     else:
         path = Path(str(resources.files("videosynth") / "configs")) / f"{name}.yaml"
         if not path.is_file():
@@ -101,7 +103,9 @@ def train(arguments: list[str]) -> None:
     model = fit(make, folder, settings, trainer, resume=resume is not None, facts={"config": config or resume})
     if _first_process():
         need = "--maps DIR" if "maps" in model.needs else "--count 4"
-        print(f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})")
+        print(
+            f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})"
+        )
         print(f"next: videosynth generate {folder} {need} --out video.mp4")
 
 

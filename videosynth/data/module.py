@@ -13,11 +13,11 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from videosynth.data.dataset import ClipDataset, FlowSource, Memory, StoredFlow
+from videosynth.data.dataset import ClipDataset, FlowSource, Memory, StoredFlow, iterate
 from videosynth.data.draws import Draw, DrawSettings, draw
 from videosynth.data.index import Index, frame_slice
 from videosynth.data.layouts import index_folder
-from videosynth.data.world import LENGTH, WorldDataset, world_spec
+from videosynth.data.world import LENGTH, WorldDataset, iterate_world, world_spec
 from videosynth.flow.cache import FlowCache
 from videosynth.flow.dis import DIS
 from videosynth.types import Clip, DataSpec, UserError

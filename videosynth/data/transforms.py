@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image
 from numpy.typing import NDArray
+from PIL import Image
 
 Array = NDArray[Any]
 

@@ -72,7 +72,9 @@ def restore(path: Path, content: dict[str, Any], model: VideoModel, average: Ave
         average.weights[name].copy_(value)
     mine = optimizers_of(model)
     if len(mine) != len(content["optimizers"]):
-        raise UserError(f"{path} has {len(content['optimizers'])} optimizers, the model {len(mine)}: another configuration")
+        raise UserError(
+            f"{path} has {len(content['optimizers'])} optimizers, the model {len(mine)}: another configuration"
+        )
     for optimizer, state in zip(mine, content["optimizers"], strict=True):
         optimizer.load_state_dict(state)
     model.steps = content["step"]

@@ -58,19 +58,21 @@ class Settings:
 class RunFolder(L.Callback):
     """Averages the weights, writes checkpoints and the shareable weights."""
 
-    def __init__(self, folder: Path, average: Average, settings: Settings, record: RunRecord, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, average: Average, settings: Settings, record: RunRecord, progress: Progress
+    ) -> None:
         self.folder, self.average, self.settings = folder, average, settings
         self.record, self.progress = record, progress
         self.best: float | None = None
         self.earlier = (0.0, 0)  # seconds and frames before a resume
         self._started = time.monotonic()
 
-    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
         self.average.update(model)
         if model.steps % self.settings.checkpoint_every == 0 and model.steps < model.total_steps:
             self.write(trainer, model, "running")
 
-    def on_train_end(self, trainer: L.Trainer, model: VideoModel) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_end(self, trainer: L.Trainer, model: VideoModel) -> None:
         self.write(trainer, model, "finished" if model.steps >= model.total_steps else "stopped")
 
     def write(self, trainer: L.Trainer, model: VideoModel, status: str) -> None:
@@ -119,7 +121,9 @@ def fit(
         data.start_step = content["step"]
         model.steps = content["step"]
         if content["step"] >= model.total_steps:
-            raise UserError(f"{folder} is already trained for {content['step']} steps: raise the schedule's steps to go on")
+            raise UserError(
+                f"{folder} is already trained for {content['step']} steps: raise the schedule's steps to go on"
+            )
     data.phase_at = model.phase_at
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +132,9 @@ def fit(
     if restorer:
         callbacks.insert(0, restorer)
     if settings.sample_every:
-        callbacks.append(Samples(folder / "samples", average, settings.sample_every, first_clip(model, data, settings.sample_frames)))
+        callbacks.append(
+            Samples(folder / "samples", average, settings.sample_every, first_clip(model, data, settings.sample_frames))
+        )
     if settings.validate_every:
         callbacks.append(
             Validation(
@@ -158,7 +164,7 @@ class _Restore(L.Callback):
     def __init__(self, path: Path, content: dict[str, Any], run: RunFolder) -> None:
         self.path, self.content, self.run = path, content, run
 
-    def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
         restore(self.path, self.content, model, self.run.average)
         self.run.best = self.content["best"]
         self.content = {}
@@ -186,5 +192,10 @@ def _quiet() -> None:
     """Lightning's advice that does not concern this loop."""
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*in eval mode at the start.*", ".*Trainer already configured.*", ".*isinstance.*LeafSpec.*"):
+    for message in (
+        ".*does not have many workers.*",
+        ".*in eval mode at the start.*",
+        ".*Trainer already configured.*",
+        ".*isinstance.*LeafSpec.*",
+    ):
         warnings.filterwarnings("ignore", message)

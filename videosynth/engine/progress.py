@@ -26,12 +26,14 @@ class Progress(L.Callback):
         self._since = (0.0, 0)
         self._losses: dict[str, float] = {}
 
-    def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
         self._since = (time.monotonic(), 0)
         if self.show and trainer.is_global_zero:
-            self._bar = tqdm(total=model.total_steps, initial=model.steps, unit="step", dynamic_ncols=True, smoothing=0.05)
+            self._bar = tqdm(
+                total=model.total_steps, initial=model.steps, unit="step", dynamic_ncols=True, smoothing=0.05
+            )
 
-    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
         self.frames += batch.batch * batch.length * trainer.world_size
         now = time.monotonic()
         since, frames = self._since
@@ -48,10 +50,10 @@ class Progress(L.Callback):
         if self._bar is not None:
             self._bar.update(model.steps - self._bar.n)
 
-    def on_train_end(self, trainer: L.Trainer, model: VideoModel) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_end(self, trainer: L.Trainer, model: VideoModel) -> None:
         self._close()
 
-    def on_exception(self, trainer: L.Trainer, model: VideoModel, exception: BaseException) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_exception(self, trainer: L.Trainer, model: VideoModel, exception: BaseException) -> None:
         self._close()
 
     def _close(self) -> None:
@@ -68,13 +70,13 @@ class StepSeeds(L.Callback):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def on_train_batch_start(self, trainer: L.Trainer, model: VideoModel, batch: Clip, index: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_batch_start(self, trainer: L.Trainer, model: VideoModel, batch: Clip, index: int) -> None:
         torch.manual_seed((self.seed * 1_000_003 + model.steps) % 2**63)
 
 
 class StopAt(L.Callback):
     """Ends the training after the model's own number of steps."""
 
-    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
         if model.steps >= model.total_steps:
             trainer.should_stop = True

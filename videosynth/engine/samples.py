@@ -71,7 +71,7 @@ class Samples(L.Callback):
     def __init__(self, folder: Path, average: Average, every: int, clip: Clip) -> None:
         self.folder, self.average, self.every, self.clip = folder, average, every, clip
 
-    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
         if model.steps % self.every and model.steps < model.total_steps:
             return
         if not trainer.is_global_zero:
@@ -87,7 +87,7 @@ class Samples(L.Callback):
 
 def _show(writer: Any, frames: list[np.ndarray], fps: float, step: int) -> None:
     """TensorBoard plays a GIF handed over as an image; its own video call needs a further library."""
-    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.compat.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
     pictures = [Image.fromarray(f) for f in frames]
     data = io.BytesIO()

@@ -39,10 +39,12 @@ class Validation(L.Callback):
         if metric == "perceptual":
             self.trunk = load_trunk(network)
             if self.trunk is None:
-                raise UserError("the metric perceptual needs a network: set run.validation_network to its weights, or metric to ssim")
+                raise UserError(
+                    "the metric perceptual needs a network: set run.validation_network to its weights, or metric to ssim"
+                )
         self.every, self.metric, self.frames, self.run = every, metric, frames, run
 
-    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
         if (model.steps % self.every and model.steps < model.total_steps) or not trainer.is_global_zero:
             return
         with self.average.applied(model), torch.no_grad():

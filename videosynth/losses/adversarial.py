@@ -50,7 +50,9 @@ def gradient_penalty(critic: Callable[[Tensor], Sequence[Tensor]], real: Tensor,
     between = (alpha * real.float() + (1 - alpha) * fake.float()).detach().requires_grad_(True)
     penalties = []
     for score in critic(between):
-        (slope,) = torch.autograd.grad(score.flatten(1).float().mean(1).sum(), between, create_graph=True, retain_graph=True)
+        (slope,) = torch.autograd.grad(
+            score.flatten(1).float().mean(1).sum(), between, create_graph=True, retain_graph=True
+        )
         penalties.append((slope.flatten(1).norm(dim=1) - 1).square().mean())
     return torch.stack(penalties).sum()
 

@@ -198,7 +198,9 @@ class VideoModel(L.LightningModule):
 
     # ---- files
 
-    def save(self, folder: Path | str, weights: dict[str, Tensor] | None = None, dtype: torch.dtype | None = None) -> None:
+    def save(
+        self, folder: Path | str, weights: dict[str, Tensor] | None = None, dtype: torch.dtype | None = None
+    ) -> None:
         """Write ``model.json`` and ``weights.safetensors`` (the exported modules, or ``weights`` in their place)."""
         folder = Path(folder)
         if weights is None:
@@ -234,7 +236,9 @@ def load(folder: Path | str, trust: Iterable[str] = ()) -> VideoModel:
     folder = resolve(folder)
     description = read_json(folder / "model.json")
     if not isinstance(description, dict) or "class" not in description:
-        raise UserError(f"{folder / 'model.json'} does not describe a model: choose a run folder made by `videosynth train`")
+        raise UserError(
+            f"{folder / 'model.json'} does not describe a model: choose a run folder made by `videosynth train`"
+        )
     if description.get("format") != FORMAT:
         raise UserError(
             f"{folder / 'model.json'} has format {description.get('format')}, this version reads {FORMAT}: update videosynth"
@@ -243,7 +247,9 @@ def load(folder: Path | str, trust: Iterable[str] = ()) -> VideoModel:
     try:
         model = kind(spec=DataSpec.from_json(description["spec"]), **rebuild(kind, description["arguments"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{folder / 'model.json'} does not fit {description['class']} ({error}): make the run again") from None
+        raise UserError(
+            f"{folder / 'model.json'} does not fit {description['class']} ({error}): make the run again"
+        ) from None
     tensors = read_tensors(folder / "weights.safetensors")
     expected = exported_weights(model)
     check_tensors(folder / "weights.safetensors", tensors, expected)
@@ -284,7 +290,9 @@ def resolve(folder: Path | str) -> Path:
     path = Path(folder)
     if path.is_dir():
         if not (path / "model.json").exists():
-            raise UserError(f"{path} is no run folder: it has no model.json. Pass the --out folder of `videosynth train`")
+            raise UserError(
+                f"{path} is no run folder: it has no model.json. Pass the --out folder of `videosynth train`"
+            )
         return path
     name = str(folder)
     if name.count("/") != 1 or name.startswith((".", "/")):
@@ -322,11 +330,15 @@ def _import(name: str, trust: set[str]) -> type[VideoModel]:
     module, _, kind = name.rpartition(".")
     package = module.split(".")[0]
     if package != "videosynth" and package not in trust:
-        raise UserError(f"the model's class is {name}, outside videosynth: if you trust that code, pass --trust {package}")
+        raise UserError(
+            f"the model's class is {name}, outside videosynth: if you trust that code, pass --trust {package}"
+        )
     try:
         found = getattr(importlib.import_module(module), kind)
     except (ImportError, AttributeError):
-        raise UserError(f"the model's class {name} cannot be imported: install or update the package that has it") from None
+        raise UserError(
+            f"the model's class {name} cannot be imported: install or update the package that has it"
+        ) from None
     if not (isinstance(found, type) and issubclass(found, VideoModel)):
         raise UserError(f"{name} is not a video model")
     return found

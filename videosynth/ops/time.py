@@ -29,7 +29,7 @@ def fold(x: Tensor) -> Tensor:
 def detach(state: S) -> S:
     """Cut the gradient of a state: tensors, NamedTuples, tuples, lists and dicts of them; other values stay."""
     if isinstance(state, Tensor):
-        return state.detach()
+        return state.detach()  # pyright: ignore[reportReturnType]
     if isinstance(state, tuple) and hasattr(state, "_fields"):
         return type(state)(*(detach(v) for v in state))
     if isinstance(state, tuple | list):

@@ -145,9 +145,9 @@ class Vid2Vid(VideoModel):
         self,
         spec: DataSpec,
         generator: GeneratorShape = GeneratorShape(),  # noqa: B008 (frozen)
-        critic: CriticShape = CriticShape(),  # noqa: B008
-        losses: Losses = Losses(),  # noqa: B008
-        schedule: Schedule = Schedule(),  # noqa: B008
+        critic: CriticShape = CriticShape(),
+        losses: Losses = Losses(),
+        schedule: Schedule = Schedule(),
     ) -> None:
         """Build the networks. ``spec`` comes from the data.
 
@@ -158,7 +158,9 @@ class Vid2Vid(VideoModel):
         if not spec.maps:
             raise UserError("vid2vid paints from maps, but the data has none: add a labels folder, or another map")
         if not generator.past and generator.flow:
-            raise UserError("without past frames there is nothing to warp: set generator.flow to false, or past to 1 or more")
+            raise UserError(
+                "without past frames there is nothing to warp: set generator.flow to false, or past to 1 or more"
+            )
         self.shape, self.critic_shape, self.losses, self.schedule = generator, critic, losses, schedule
         self.total_steps = schedule.steps
         self.generator = CompositeGenerator(spec.channels, generator)
@@ -247,9 +249,8 @@ class Vid2Vid(VideoModel):
     def generate(self, request: Request) -> Iterator[Frame]:
         frames = super().generate(request)
         check_batch("context", request.context, len(request.seeds))
-        if request.context is not None and request.context.frames is not None:
-            if not self.shape.past:
-                raise UserError("this model looks at no past frames, so it cannot take a first frame")
+        if request.context is not None and not self.shape.past:
+            raise UserError("this model looks at no past frames, so it cannot take a first frame")
         return frames
 
     @torch.no_grad()
@@ -285,7 +286,9 @@ class Vid2Vid(VideoModel):
         if stage == "fit" and self.losses.perceptual and self.trunk is None:
             self.trunk = load_trunk(self.losses.network)
             if self.trunk is None:
-                raise UserError("the perceptual loss has a weight but no network: set losses.network, or losses.perceptual to 0")
+                raise UserError(
+                    "the perceptual loss has a weight but no network: set losses.network, or losses.perceptual to 0"
+                )
             self.trunk.to(self.device)
 
     def phase_at(self, step: int) -> Phase:
@@ -297,13 +300,14 @@ class Vid2Vid(VideoModel):
         rate = 1.0 if step < held else max(0.0, (s.steps - step) / max(s.steps - held, 1))
         return Phase(clip_length=length, bptt=s.bptt, lr=rate)
 
-    def training_step(self, clip: Clip, _: Any) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def training_step(self, clip: Clip, _: Any) -> None:
         assert clip.frames is not None
         phase = self.phase_at(self.steps)
         past = self.shape.past
         context: Clip | None = None
         if past and clip.length > past and self._starts_given():
             context, clip = clip[:past], clip[past:]
+        assert clip.frames is not None
         state = self.start(clip.batch, {k: v[:, 0] for k, v in clip.maps.items()}, context)
         empty = clip.frames.new_zeros(clip.batch, 0, 3, *clip.size, dtype=torch.float32)
         seen = Seen(empty, empty, None if clip.flow is None else clip.flow[:, :0].float())
@@ -324,7 +328,8 @@ class Vid2Vid(VideoModel):
         before = seen.real[:, -1:] if seen.real.shape[1] else state.frames[:, -1:] if self.shape.past else None
         fake, state = self.rollout(chunk, state)
         labels = torch.stack(
-            [ops.encode_maps({k: v[:, t] for k, v in chunk.maps.items()}, self.spec) for t in range(chunk.length)], dim=1
+            [ops.encode_maps({k: v[:, t] for k, v in chunk.maps.items()}, self.spec) for t in range(chunk.length)],
+            dim=1,
         )
         flows = None if chunk.flow is None or seen.flow is None else torch.cat([seen.flow, chunk.flow.float()], dim=1)
         seen = Seen(torch.cat([seen.real, real], dim=1), torch.cat([seen.fake, fake.image], dim=1), flows)
@@ -393,7 +398,9 @@ class Vid2Vid(VideoModel):
 
     # The generator's side.
 
-    def _image_terms(self, terms: Terms, labels: Tensor, real: Tensor, fake: Rollout, real_scores: Scores | None) -> None:
+    def _image_terms(
+        self, terms: Terms, labels: Tensor, real: Tensor, fake: Rollout, real_scores: Scores | None
+    ) -> None:
         painted = self._painted(fake)
         factors = (1.0, self.losses.raw)
         condition = ops.fold(labels)
@@ -404,7 +411,9 @@ class Vid2Vid(VideoModel):
                 sides = [f * adversarial.generator_loss(self.losses.game, logits(s)) for f, s in zip(factors, each)]
                 terms["adv"] = torch.stack(sides).sum()
             if terms.wants("feature"):
-                terms["feature"] = torch.stack([f * feature_matching(s, real_scores) for f, s in zip(factors, each)]).sum()
+                terms["feature"] = torch.stack(
+                    [f * feature_matching(s, real_scores) for f, s in zip(factors, each)]
+                ).sum()
         if terms.wants("perceptual"):
             assert self.trunk is not None
             with torch.no_grad():

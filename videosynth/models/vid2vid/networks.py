@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 from videosynth import ops
 from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
 
+
 @dataclass(frozen=True)
 class GeneratorShape:
     """The size of a composite generator. The defaults are the paper's coarsest scale.

@@ -1,8 +1,7 @@
-"""How many frames a second one core reads, resizes and cuts: ``python benchmarks/loader.py``."""
+"""How many frames a second one core reads, resizes and cuts (`videosynth bench --what loader`)."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -66,7 +65,3 @@ def measure(
         torch.set_num_threads(threads)
         cv2.setNumThreads(cv2_threads)
     return {"size": list(size), "source": list(source), "frames_per_second": rates}
-
-
-if __name__ == "__main__":
-    print(json.dumps(measure(), indent=1))
