@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from videosynth.errors import UserError
+    from videosynth.models.base import load
+    from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request
 
 __version__ = "0.1.0"
 __all__ = ["Clip", "DataSpec", "Frame", "MapSpec", "Request", "UserError", "load"]

@@ -20,7 +20,7 @@ from videosynth.prepare.check import check
 from videosynth.types import UserError
 
 # Set by videosynth itself.
-OURS = {
+OURS: set[str | int] = {
     "logger",
     "callbacks",
     "enable_progress_bar",
