@@ -61,5 +61,5 @@ def demo(out: Path, frames: int, seed: int | None) -> None:
     print(f"{len(kept)} frames from label maps alone, {speed:.1f} frames/s")
     print(f"wrote {out}/video.mp4 (label maps | generated | truth) and {out}/report.html: open them")
     print(
-        "next: videosynth check YOUR_FOLDER, then videosynth train --config vid2vid/street_small --data.root YOUR_FOLDER --out RUN"
+        "next: videosynth check DIR, then videosynth train --config vid2vid/street_small --data.root DIR --out RUN"
     )
