@@ -16,6 +16,7 @@ import torch
 
 from videosynth import __version__
 from videosynth.apps.catalogue import build, example_spec
+from videosynth.apps.catalogue import presets as shipped
 from videosynth.apps.generate import pick_device
 from videosynth.apps.precision import Setting, prepare
 from videosynth.files import write_json
@@ -23,7 +24,6 @@ from videosynth.testing import Repeat, random_clip, request_for
 from videosynth.types import UserError
 
 SIZES = ((128, 256), (256, 512), (512, 1024))
-PRESETS = ("vid2vid/street_small", "vid2vid/street_paper_512")
 
 
 def bench(
@@ -41,7 +41,7 @@ def bench(
     rows: list[dict[str, Any]] = []
     say(f"{'what':46} {'value':>10}  unit")
     for name in what or MEASURES:
-        for row in MEASURES[name](presets or list(PRESETS), sizes or list(SIZES), where, compiled):
+        for row in MEASURES[name](presets or shipped(), sizes or list(SIZES), where, compiled):
             rows.append(row)
             say(f"{row['what']:46} {row['value']:10.3f}  {row['unit']}{row.get('note', '')}")
     result = {

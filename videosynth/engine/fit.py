@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,6 @@ def fit(
     record = RunRecord(folder, facts)
     progress = Progress(settings.progress)
     run = RunFolder(folder, average, settings, record, progress)
-    restorer = _Restore(last, content, run) if content else None
     if content:
         data.start_step = content["step"]
         model.steps = content["step"]
@@ -128,27 +127,9 @@ def fit(
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         logger = TensorBoardLogger(folder, name="", version="log")
-    callbacks: list[L.Callback] = [StepSeeds(settings.seed), progress, run]
-    if restorer:
-        callbacks.insert(0, restorer)
-    if settings.sample_every:
-        callbacks.append(
-            Samples(folder / "samples", average, settings.sample_every, first_clip(model, data, settings.sample_frames))
-        )
-    if settings.validate_every:
-        callbacks.append(
-            Validation(
-                folder,
-                data,
-                average,
-                settings.validate_every,
-                settings.metric,
-                settings.validation_frames,
-                settings.validation_network,
-                run,
-            )
-        )
-    callbacks.append(StopAt())
+    callbacks = [StepSeeds(settings.seed), progress, run, *_measurers(folder, settings, model, data, run), StopAt()]
+    if content:
+        callbacks.insert(0, _Restore(last, content, run))
     trainer = L.Trainer(**_options(trainer_options), logger=logger, callbacks=callbacks)
     record.content |= {"precision": str(trainer.precision), "devices": trainer.num_devices, "nodes": trainer.num_nodes}
     with explained(folder):
@@ -156,6 +137,26 @@ def fit(
     if trainer.interrupted:
         raise KeyboardInterrupt
     return model
+
+
+def _measurers(
+    folder: Path, settings: Settings, model: VideoModel, data: Any, run: RunFolder
+) -> Iterator[L.Callback]:
+    """Sample videos and validation, as far as they are wanted."""
+    if settings.sample_every:
+        clip = first_clip(model, data, settings.sample_frames)
+        yield Samples(folder / "samples", run.average, settings.sample_every, clip)
+    if settings.validate_every:
+        yield Validation(
+            folder,
+            data,
+            run.average,
+            settings.validate_every,
+            settings.metric,
+            settings.validation_frames,
+            settings.validation_network,
+            run,
+        )
 
 
 class _Restore(L.Callback):

@@ -26,4 +26,5 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
         return x
     if x.is_floating_point():
         return F.pad(x, (0, right, 0, bottom), mode="replicate")
-    return F.pad(x.float(), (0, right, 0, bottom), mode="replicate").to(x.dtype)
+    # float64 holds every id up to 2**53; float32 would merge instance ids beyond 2**24.
+    return F.pad(x.double(), (0, right, 0, bottom), mode="replicate").to(x.dtype)
