@@ -150,11 +150,35 @@ def test_atomic_replaces_a_folder(tmp_path):
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_after_an_exception_the_old_file_is_all_there_is(tmp_path, error):
     files.write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(error), files.atomic(tmp_path / "a.txt") as part:
+
+    def fail(part):
         part.write_text("half")
         raise error
+
+    for target in (tmp_path / "a.txt", tmp_path / "new" / "deep" / "a.txt"):
+        with pytest.raises(error), files.atomic(target) as part:
+            fail(part)
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_nothing_left(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+
+    def fail(*names):
+        for name in names:
+            files.write_text(tmp_path / name, "x")
+        raise ValueError
+
+    with pytest.raises(ValueError), files.nothing_left(tmp_path, unless="done"):
+        fail("mine.txt", "more", "deep/more")
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(ValueError), files.nothing_left(tmp_path / "new" / "run", unless="done"):
+        fail("new/run/log/a", "new/run/b")
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+    with pytest.raises(ValueError), files.nothing_left(tmp_path / "run", unless="done"):
+        fail("run/done", "run/more")
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["done", "more"]
 
 
 def test_a_file_in_the_way(tmp_path):

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from videosynth import __version__
 from videosynth.errors import UserError
@@ -15,8 +15,15 @@ from videosynth.errors import UserError
 Verb = Callable[[list[str]], None]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
 def _parser(verb: str, about: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(prog=f"videosynth {verb}", description=about, exit_on_error=True, allow_abbrev=False)
+    return _Parser(prog=f"videosynth {verb}", description=about, allow_abbrev=False)
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -110,10 +117,10 @@ def evaluate(arguments: list[str]) -> None:
     p.add_argument("--overwrite", action="store_true", help="replace an earlier report")
     p.add_argument("--trust", action="append", default=[], metavar="PACKAGE")
     o = p.parse_args(arguments)
-    from videosynth.apps.compare import compare
-
     if not o.votes and not (o.runs and o.root and o.out):
         raise UserError("evaluate needs run folders, --data.root DIR and --out DIR (or --votes FILE)")
+    from videosynth.apps.compare import compare
+
     compare(o)
 
 

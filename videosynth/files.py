@@ -56,7 +56,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     The temporary path may be made a file or a folder. An existing target is replaced only at the very end.
     """
     path = Path(path)
-    with explained(path):
+    with explained(path), _new_folders(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:60]}.", dir=path.parent))
         try:
@@ -68,6 +68,36 @@ def atomic(path: Path | str) -> Iterator[Path]:
             os.replace(part, path)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _new_folders(folder: Path) -> Iterator[None]:
+    """On any failure remove ``folder`` and those around it, as far as they are new and empty."""
+    new = [p for p in (folder, *folder.parents) if not p.exists()]  # from the inside out
+    try:
+        yield
+    except BaseException:
+        for path in new:
+            with contextlib.suppress(OSError):  # not empty, or never made
+                path.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def nothing_left(folder: Path | str, unless: str) -> Iterator[None]:
+    """On any failure remove what appeared in ``folder`` meanwhile (and the folder, if it is new), unless it holds the
+    file ``unless`` by then.
+    """
+    folder = Path(folder)
+    before = set(folder.iterdir()) if folder.is_dir() else set()
+    with _new_folders(folder):
+        try:
+            yield
+        except BaseException:
+            if not (folder / unless).exists() and folder.is_dir():
+                for path in set(folder.iterdir()) - before:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            raise
 
 
 def write_text(path: Path | str, text: str) -> None:

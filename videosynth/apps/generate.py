@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from videosynth.apps.estimate import to_generate, told
 from videosynth.apps.maps import Driving, first_frame, open_maps, resized
 from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
 from videosynth.engine.samples import panels, picture
@@ -76,29 +77,14 @@ def generate(options: Options) -> list[Path]:
     context = None if options.first_frame is None else first_frame(options.first_frame, spec)
     videos = open_maps(options.maps, spec, options.slice)
     targets = _targets(Path(options.out), videos)
-    print(f"about {memory(model, spec) / 2**20:.0f} MiB of memory beyond torch itself", file=sys.stderr)
+    rates = (options.fps if options.fps is not None else v.fps or spec.fps for v in videos)
+    writers = [VideoWriter(target, rate) for target, rate in zip(targets, rates)]
+    print(f"needs about {told(to_generate(model, spec.size))} of memory beside torch itself", file=sys.stderr)
     setting = _setting(options, spec, context, device)
     prepare(model, setting).to(device)
-    for driving, target in zip(videos, targets, strict=True):
-        _write(model, spec, driving, target, context, options)
+    for driving, writer in zip(videos, writers, strict=True):
+        _write(model, spec, driving, writer, context, options)
     return targets
-
-
-def memory(model: VideoModel, spec: DataSpec) -> int:
-    """Bytes that generating takes, estimated: weights, and the widest activations of one frame with their copies."""
-    weights = 0
-    for name in model.exported:
-        weights += sum(p.numel() * p.element_size() for p in getattr(model, name).parameters())
-    width = max(
-        (
-            m.weight.shape[0]
-            for n in model.exported
-            for m in getattr(model, n).modules()
-            if isinstance(m, torch.nn.Conv2d) and m.kernel_size[0] == 7
-        ),
-        default=64,
-    )
-    return weights + 6 * 4 * width * spec.size[0] * spec.size[1]
 
 
 def _targets(out: Path, videos: list[Driving]) -> list[Path]:
@@ -129,7 +115,7 @@ def _setting(options: Options, spec: DataSpec, context: Clip | None, device: tor
 
 
 def _write(
-    model: VideoModel, spec: DataSpec, driving: Driving, target: Path, context: Clip | None, options: Options
+    model: VideoModel, spec: DataSpec, driving: Driving, writer: VideoWriter, context: Clip | None, options: Options
 ) -> None:
     kept: list[dict[str, Tensor]] = []
     total = driving.length if options.frames is None else min(driving.length, options.frames)
@@ -137,7 +123,7 @@ def _write(
     request = Request(seeds=(options.seed,), maps=frames, context=context)
     start = time.monotonic()
     count = 0
-    with VideoWriter(target, options.fps or driving.fps or spec.fps) as writer:
+    with writer:
         for frame in model.generate(request):
             maps = kept.pop()
             if options.panels:
@@ -147,11 +133,11 @@ def _write(
                 writer.write(picture(frame.image[0]))
             count += 1
             if sys.stderr.isatty():
-                print(f"\r{target}: {count}/{total} frames", end="", file=sys.stderr, flush=True)
+                print(f"\r{writer.path}: {count}/{total} frames", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     seconds = time.monotonic() - start
-    print(f"wrote {target}: {count} frames of {spec.size[1]}x{spec.size[0]}, {count / seconds:.1f} frames/s")
+    print(f"wrote {writer.path}: {count} frames of {spec.size[1]}x{spec.size[0]}, {count / seconds:.1f} frames/s")
 
 
 def _remember(frames: Iterator[dict[str, Tensor]], kept: list[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:

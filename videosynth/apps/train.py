@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import re
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,10 @@ import lightning as L
 import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
+from videosynth.apps.estimate import to_train, told
 from videosynth.data.module import VideoData
 from videosynth.engine.fit import Settings, fit
-from videosynth.files import write_text
+from videosynth.files import nothing_left, write_text
 from videosynth.models.base import VideoModel, rebuild
 from videosynth.prepare.check import check
 from videosynth.types import UserError
@@ -96,11 +100,16 @@ def train(arguments: list[str]) -> None:
         if data.root is not None:
             check(data.root, phase=data.phase, frames=data.frames, sequences=data.sequences).raise_if_errors()
         model = _model(options.model.as_dict(), data)
+        if _first_process():
+            half = "16" in str(trainer.get("precision", "32"))
+            needed = to_train(model, data.size, data.batch_size, half)
+            print(f"a training step needs about {told(needed)} of memory beside torch itself", file=sys.stderr)
         if resume is None and _first_process():
             write_text(folder / "config.yaml", p.dump(options, skip_none=True))
         return model, data
 
-    model = fit(make, folder, settings, trainer, resume=resume is not None, facts={"config": config or resume})
+    with nothing_left(folder, unless="last.ckpt") if _first_process() else contextlib.nullcontext():
+        model = fit(make, folder, settings, trainer, resume=resume is not None, facts={"config": config or resume})
     if _first_process():
         need = "--maps DIR" if "maps" in model.needs else "--count 4"
         print(
@@ -141,6 +150,16 @@ def parse(p: ArgumentParser, arguments: list[str]) -> Namespace:
 
 
 def _one_line(message: str) -> str:
-    """jsonargparse explains at length, one line per alternative: join them and cut."""
+    """jsonargparse explains at length, one line per alternative: join them, keep what the user wrote wrong, and cut."""
     text = " ".join(line.strip(" -") for line in message.splitlines() if line.strip())
+    inside = re.search(r"Problem with given class_path '([^']*)': (.*?)(?: Expected a <class 'NoneType'>.*)?$", text)
+    if inside:
+        text = f"model {inside[1]}: {inside[2]}"
+    choice = re.search(
+        r'Parser key "([^"]*)": Does not validate .*?Subtypes: \[(.*)\] Errors: .*Given value: (.*)$', text
+    )
+    if choice:
+        kinds = re.sub(r"typing\.Literal|<class '|'>", "", choice[2])
+        text = f"{choice[1]}: {choice[3]} is none of {kinds}"
+    text = re.sub(r'Parser key "([^"]*)"', r"\1", text)
     return (text if len(text) < 500 else f"{text[:500]} ...") + "; see videosynth train --help"

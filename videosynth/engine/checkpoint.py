@@ -46,9 +46,19 @@ def write_checkpoint(path: Path, model: VideoModel, average: Average, best: floa
             torch.save(content, part)
         except RuntimeError as error:
             # The archive writer hides the system's refusal; write through Python, which says what is wrong.
-            with part.open("wb") as file:
-                torch.save(content, file)
-            raise error
+            try:
+                with part.open("wb") as file:
+                    torch.save(content, file)
+            except (RuntimeError, OSError) as told:
+                raise _refusal(told) or error from None
+            raise
+
+
+def _refusal(error: BaseException | None) -> OSError | None:
+    """The operating system's error behind another one."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -58,7 +68,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path} is missing: there is nothing to resume; train without --resume") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile):
-        raise UserError(f"{path} is damaged: resume from best.ckpt, or train again") from None
+        raise UserError(f"{path} is damaged: copy best.ckpt over it if there is one, or train again") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path} is no checkpoint of this version (format {FORMAT}): train again")
     return content

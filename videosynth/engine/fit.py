@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,6 +15,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from videosynth.engine.checkpoint import RunRecord, read_checkpoint, restore, write_checkpoint
 from videosynth.engine.ema import Average
@@ -53,6 +56,14 @@ class Settings:
     validation_frames: str = ""
     channels_last: bool = True
     progress: bool = True
+
+    def __post_init__(self) -> None:
+        if self.checkpoint_every < 1 or self.sample_frames < 1:
+            raise UserError("run.checkpoint_every and run.sample_frames must be 1 or more")
+        if min(self.seed, self.sample_every, self.validate_every) < 0:
+            raise UserError("run.seed, run.sample_every and run.validate_every must be 0 or more")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"run.ema must lie in 0..1, below 1, not {self.ema}")
 
 
 class RunFolder(L.Callback):
@@ -130,9 +141,12 @@ def fit(
     callbacks = [StepSeeds(settings.seed), progress, run, *_measurers(folder, settings, model, data, run), StopAt()]
     if content:
         callbacks.insert(0, _Restore(last, content, run))
-    trainer = L.Trainer(**_options(trainer_options), logger=logger, callbacks=callbacks)
+    try:
+        trainer = L.Trainer(**_options(trainer_options), logger=logger, callbacks=callbacks)
+    except (MisconfigurationException, ValueError) as error:
+        raise UserError(f"the trainer refuses its options: {' '.join(str(error).split())}") from None
     record.content |= {"precision": str(trainer.precision), "devices": trainer.num_devices, "nodes": trainer.num_nodes}
-    with explained(folder):
+    with explained(folder), _told_once():
         trainer.fit(model, datamodule=data)
     if trainer.interrupted:
         raise KeyboardInterrupt
@@ -169,6 +183,17 @@ class _Restore(L.Callback):
         restore(self.path, self.content, model, self.run.average)
         self.run.best = self.content["best"]
         self.content = {}
+
+
+@contextlib.contextmanager
+def _told_once() -> Iterator[None]:
+    """TensorBoard writes in a thread of its own, whose refused write is raised here too: its traceback is left out."""
+    usual = threading.excepthook
+    threading.excepthook = lambda told: None if isinstance(told.exc_value, OSError) else usual(told)
+    try:
+        yield
+    finally:
+        threading.excepthook = usual
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:

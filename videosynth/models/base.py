@@ -94,7 +94,7 @@ class VideoModel(L.LightningModule):
         self.automatic_optimization = False
         self.spec = spec
         self.steps = 0  # training steps done (Lightning's global_step counts every optimizer's)
-        self._arguments = {k: dataclasses.asdict(v) if dataclasses.is_dataclass(v) else v for k, v in arguments.items()}  # pyright: ignore[reportArgumentType]
+        self.arguments = {k: dataclasses.asdict(v) if dataclasses.is_dataclass(v) else v for k, v in arguments.items()}  # pyright: ignore[reportArgumentType]
 
     # ---- what a subclass gives
 
@@ -214,7 +214,7 @@ class VideoModel(L.LightningModule):
             {
                 "format": FORMAT,
                 "class": f"{kind.__module__}.{kind.__qualname__}",
-                "arguments": self._arguments,
+                "arguments": self.arguments,
                 "spec": self.spec.to_json(),
             },
         )
@@ -235,7 +235,7 @@ def load(folder: Path | str, trust: Iterable[str] = ()) -> VideoModel:
     """
     folder = resolve(folder)
     description = read_json(folder / "model.json")
-    if not isinstance(description, dict) or "class" not in description:
+    if not isinstance(description, dict) or not isinstance(description.get("class"), str):
         raise UserError(
             f"{folder / 'model.json'} does not describe a model: choose a run folder made by `videosynth train`"
         )
@@ -243,7 +243,7 @@ def load(folder: Path | str, trust: Iterable[str] = ()) -> VideoModel:
         raise UserError(
             f"{folder / 'model.json'} has format {description.get('format')}, this version reads {FORMAT}: update videosynth"
         )
-    kind = _import(description["class"], set(trust))
+    kind = _import(folder / "model.json", description["class"], set(trust))
     try:
         model = kind(spec=DataSpec.from_json(description["spec"]), **rebuild(kind, description["arguments"]))
     except (KeyError, TypeError, ValueError) as error:
@@ -326,21 +326,21 @@ def _convert(hint: Any, value: Any) -> Any:
     return value
 
 
-def _import(name: str, trust: set[str]) -> type[VideoModel]:
+def _import(path: Path, name: str, trust: set[str]) -> type[VideoModel]:
     module, _, kind = name.rpartition(".")
     package = module.split(".")[0]
     if package != "videosynth" and package not in trust:
         raise UserError(
-            f"the model's class is {name}, outside videosynth: if you trust that code, pass --trust {package}"
+            f"{path}: the model's class is {name}, outside videosynth: if you trust that code, pass --trust {package}"
         )
     try:
         found = getattr(importlib.import_module(module), kind)
     except (ImportError, AttributeError):
         raise UserError(
-            f"the model's class {name} cannot be imported: install or update the package that has it"
+            f"{path}: the model's class {name} cannot be imported: install or update the package that has it"
         ) from None
     if not (isinstance(found, type) and issubclass(found, VideoModel)):
-        raise UserError(f"{name} is not a video model")
+        raise UserError(f"{path}: {name} is not a video model: choose a run folder made by `videosynth train`")
     return found
 
 

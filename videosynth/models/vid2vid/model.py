@@ -43,6 +43,10 @@ class CriticShape:
     scales: int = 2
     frames: int = 3
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.layers, self.scales) < 1 or self.frames < 2:
+            raise UserError("critic.width, layers and scales must be 1 or more, critic.frames 2 or more")
+
 
 @dataclass(frozen=True)
 class Losses:
@@ -109,6 +113,10 @@ class Schedule:
     lr_critic: float = 0.0
     beta1: float = 0.5
 
+    def __post_init__(self) -> None:
+        if min(self.steps, self.clip_length, self.bptt) < 1:
+            raise UserError("schedule.steps, clip_length and bptt must be 1 or more")
+
 
 class State(NamedTuple):
     """What the cell remembers: ``past`` frames and their maps (ids stay ids), oldest first."""
@@ -157,6 +165,8 @@ class Vid2Vid(VideoModel):
         super().__init__(spec, generator=generator, critic=critic, losses=losses, schedule=schedule)
         if not spec.maps:
             raise UserError("vid2vid paints from maps, but the data has none: add a labels folder, or another map")
+        if min(generator.width, generator.blocks) < 1 or min(generator.past, generator.downsamples) < 0:
+            raise UserError("generator.width and blocks must be 1 or more, past and downsamples 0 or more")
         if not generator.past and generator.flow:
             raise UserError(
                 "without past frames there is nothing to warp: set generator.flow to false, or past to 1 or more"
