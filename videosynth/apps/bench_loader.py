@@ -48,7 +48,11 @@ def rate(root: Path, size: tuple[int, int], seconds: float, flow: FlowSource = N
 
 
 def measure(
-    size: tuple[int, int] = (128, 256), source: tuple[int, int] = (360, 480), frames: int = 48, seconds: float = 3.0
+    size: tuple[int, int] = (128, 256),
+    source: tuple[int, int] = (360, 480),
+    *,
+    frames: int = 48,
+    seconds: float = 3.0,
 ) -> dict[str, Any]:
     """Frames per second per core at ``size`` (H, W) from files of ``source`` size, image and label map together."""
     threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()

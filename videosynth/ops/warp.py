@@ -25,11 +25,11 @@ def warp(previous: Tensor, flow: Tensor) -> Tensor:
     border). Computed in float32 under any autocast; returns the dtype of ``previous``.
     """
     height, width = flow.shape[-2:]
-    with torch.autocast(device_type=flow.device.type, enabled=False):
-        where = pixel_grid(height, width, flow.device) + flow.float()
-        scale = where.new_tensor([max(width - 1, 1) / 2, max(height - 1, 1) / 2])
-        grid = where.permute(0, 2, 3, 1) / scale - 1  # (B, H, W, 2), corner-aligned [-1, 1]
-        out = F.grid_sample(previous.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+    # All in float32: arithmetic is left alone by autocast, and grid_sample takes the widest type of its inputs.
+    where = pixel_grid(height, width, flow.device) + flow.float()
+    scale = torch.tensor([max(width - 1, 1) / 2, max(height - 1, 1) / 2], device=flow.device)
+    grid = where.permute(0, 2, 3, 1) / scale - 1  # (B, H, W, 2), corner-aligned [-1, 1]
+    out = F.grid_sample(previous.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
     return out.to(previous.dtype)
 
 

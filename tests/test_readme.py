@@ -1,0 +1,74 @@
+"""The README's commands and its Python run as they stand there, on a small data set and with small options added."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from videosynth.cli import main
+
+README = Path(__file__).parents[1] / "README.md"
+SMALLER = {
+    "train": "--model.schedule.steps 1 --data.size [32,32] --model.generator.width 4 --model.critic.width 4 "
+    "--model.schedule.clip_length 3 --run.sample_every 0 --data.workers 0 --trainer.accelerator cpu --run.progress false",
+    "generate": "--precision fp32",
+    "bench": "",
+}
+
+
+def blocks(kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("videosynth ")]
+
+
+@pytest.fixture
+def footage(tmp_path, monkeypatch):
+    """20 frames of a square that moves, and its maps, in a folder called footage."""
+    monkeypatch.chdir(tmp_path)
+    for kind in ("images", "labels"):
+        (tmp_path / "footage" / kind).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    texture = rng.integers(40, 216, (40, 48, 3), np.uint8)
+    for t in range(20):
+        image, ids = texture.copy(), np.zeros((40, 48), np.uint8)
+        image[10:30, t : t + 16], ids[10:30, t : t + 16] = (220, 40, 40), 1
+        Image.fromarray(image).save(tmp_path / "footage" / "images" / f"{t:03d}.png")
+        Image.fromarray(ids).save(tmp_path / "footage" / "labels" / f"{t:03d}.png")
+    return tmp_path
+
+
+def test_commands_and_python(footage, monkeypatch, capsys):
+    from videosynth.apps import bench_loader
+
+    monkeypatch.setattr(bench_loader.measure, "__kwdefaults__", {"frames": 10, "seconds": 0.05})
+    found = commands()
+    assert [c[0] for c in found] == ["check", "train", "generate", "evaluate", "bench"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for command in found:
+            words = command + shlex.split(SMALLER.get(command[0], ""))
+            assert main(words) == 0, f"videosynth {' '.join(words)}: {capsys.readouterr().err[-1000:]}"
+    assert (footage / "video.mp4").stat().st_size > 0
+    assert (footage / "report" / "report.html").exists()
+    (code,) = blocks("python")
+    seen: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), seen)
+    assert seen["frame"].image.shape == (1, 3, 32, 32)
+    assert seen["frame"].extras["flow"].shape == (1, 2, 32, 32)
+
+
+def test_links_and_pictures_exist():
+    text = README.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert (README.parent / target).exists(), f"README points to {target}, which is not there"
