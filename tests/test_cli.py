@@ -364,6 +364,7 @@ def test_training_whose_writes_fail(data, tmp_path, capsys, limit, file):
     assert not out.parent.exists()
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_log_that_cannot_be_written(data, tmp_path, capsys):
     """The log is written by a thread of its own: its traceback stays inside."""
     out = tmp_path / "deep" / "run"
