@@ -364,6 +364,17 @@ def test_training_whose_writes_fail(data, tmp_path, capsys, limit, file):
     assert not out.parent.exists()
 
 
+def test_workers_that_cannot_pass_clips_on(data, tmp_path, capfd):
+    """Shared memory counts as files: a refusal there must not leave the training waiting."""
+    out = tmp_path / "run"
+    with no_file_beyond(3_000):
+        assert main(["train", *TINY, "--data.root", str(data), "--out", str(out), "--data.workers", "1"]) == 2
+    (told,) = complaints(capfd.readouterr().err)
+    assert told.startswith("videosynth train: a loader process cannot pass its clip on")
+    assert "data.workers 0" in told
+    assert not out.exists()
+
+
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_log_that_cannot_be_written(data, tmp_path, capsys):
     """The log is written by a thread of its own: its traceback stays inside."""

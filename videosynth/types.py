@@ -161,6 +161,10 @@ class Clip:
     def pin_memory(self) -> Clip:
         return self._apply(lambda t: t.pin_memory())
 
+    def share_memory(self) -> Clip:
+        """Move into memory that processes share; fails with a RuntimeError where the system has none left."""
+        return self._apply(lambda t: t.share_memory_() if t.numel() else t)
+
     def __getitem__(self, index: slice) -> Clip:
         """A part of the clip over time. References stay whole."""
         if not isinstance(index, slice):

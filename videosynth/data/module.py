@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import cv2
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from videosynth.data.dataset import ClipDataset, FlowSource, Memory, StoredFlow, iterate
 from videosynth.data.draws import Draw, DrawSettings, draw
@@ -250,7 +250,18 @@ class _Answers(Dataset[Any]):
 
 def _collate(answers: list[Clip | UserError]) -> Clip | UserError:
     error = next((a for a in answers if isinstance(a, UserError)), None)
-    return error or Clip.collate([a for a in answers if isinstance(a, Clip)])
+    if error is not None:
+        return error
+    clip = Clip.collate([a for a in answers if isinstance(a, Clip)])
+    if get_worker_info() is None:
+        return clip
+    try:  # here, and not in the queue's own thread, where a refusal would leave the training waiting for ever
+        return clip.share_memory()
+    except RuntimeError as refusal:
+        reason = str(refusal).splitlines()[0]
+        return UserError(
+            f"a loader process cannot pass its clip on ({reason}): free shared memory, or use data.workers 0"
+        )
 
 
 class ClipLoader(DataLoader[Clip]):
