@@ -24,6 +24,8 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     bottom, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
     if not bottom and not right:
         return x
+    if not x.shape[1]:  # no past frames, no channels: torch refuses to pad nothing
+        return x.new_zeros(x.shape[0], 0, x.shape[-2] + bottom, x.shape[-1] + right)
     if x.is_floating_point():
         return F.pad(x, (0, right, 0, bottom), mode="replicate")
     # float64 holds every id up to 2**53; float32 would merge instance ids beyond 2**24.
