@@ -100,11 +100,13 @@ def train(arguments: list[str]) -> None:
         if data.root is not None:
             check(data.root, phase=data.phase, frames=data.frames, sequences=data.sequences).raise_if_errors()
         model = _model(options.model.as_dict(), data)
+        if data.root is not None:
+            _long_enough(model, data)
         if _first_process():
             half = "16" in str(trainer.get("precision", "32"))
             needed = to_train(model, data.size, data.batch_size, half)
             print(f"a training step needs about {told(needed)} of memory beside torch itself", file=sys.stderr)
-        if resume is None and _first_process():
+        if _first_process():  # on a resume too: its changes hold from here on
             write_text(folder / "config.yaml", p.dump(options, skip_none=True))
         return model, data
 
@@ -116,6 +118,16 @@ def train(arguments: list[str]) -> None:
             f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})"
         )
         print(f"next: videosynth generate {folder} {need} --out video.mp4")
+
+
+def _long_enough(model: VideoModel, data: VideoData) -> None:
+    """The clips grow: say now, not in hours, that no sequence will be long enough."""
+    longest = model.phase_at(model.total_steps - 1).clip_length
+    if max(data.index.lengths, default=0) < longest:
+        raise UserError(
+            f"clips grow to {longest} frames but the longest sequence of {data.root} has {max(data.index.lengths)}: "
+            "shorten the model's schedule (clip_length, clip_longest) or give longer sequences"
+        )
 
 
 def _model(chosen: dict[str, Any], data: VideoData) -> VideoModel:

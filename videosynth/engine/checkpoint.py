@@ -20,7 +20,7 @@ import torch
 
 from videosynth import __version__
 from videosynth.engine.ema import Average
-from videosynth.files import atomic, write_json
+from videosynth.files import atomic, read_json, write_json
 from videosynth.models.base import VideoModel, check_tensors
 from videosynth.types import UserError
 
@@ -104,6 +104,14 @@ class RunRecord:
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             **facts,
         }
+
+    def earlier(self) -> tuple[float, int]:
+        """Seconds and frames of the parts of this run before a resume."""
+        if not self.path.exists():
+            return 0.0, 0
+        told = read_json(self.path)
+        self.content["parts"] = [*told.get("parts", []), {k: told.get(k) for k in ("command", "commit", "started", "steps")}]
+        return float(told.get("wall_seconds", 0.0)), int(told.get("frames", 0))
 
     def write(self, **facts: Any) -> None:
         self.content |= facts

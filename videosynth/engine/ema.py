@@ -21,6 +21,9 @@ class Average:
         self.decay = decay
         self.weights = {k: v.detach().clone() for k, v in exported_weights(model).items()}
 
+    def to(self, device: torch.device) -> None:
+        self.weights = {k: v.to(device) for k, v in self.weights.items()}
+
     @torch.no_grad()
     def update(self, model: VideoModel) -> None:
         """Follow the model by one step (``model.steps`` says which)."""

@@ -78,6 +78,11 @@ class RunFolder(L.Callback):
         self.earlier = (0.0, 0)  # seconds and frames before a resume
         self._started = time.monotonic()
 
+    def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
+        self.average.to(model.device)  # the model was built on the CPU
+        hashes = {n: m.sha256 for n, m in model.named_modules() if isinstance(getattr(m, "sha256", None), str)}
+        self.record.content |= {"device": str(model.device), "teachers": hashes}
+
     def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
         self.average.update(model)
         if model.steps % self.settings.checkpoint_every == 0 and model.steps < model.total_steps:
@@ -127,6 +132,7 @@ def fit(
     record = RunRecord(folder, facts)
     progress = Progress(settings.progress)
     run = RunFolder(folder, average, settings, record, progress)
+    run.earlier = record.earlier() if resume else (0.0, 0)
     if content:
         data.start_step = content["step"]
         model.steps = content["step"]
