@@ -44,6 +44,7 @@ def parser() -> ArgumentParser:
     p.add_subclass_arguments(VideoModel, "model", required=True, skip={"spec"}, instantiate=False)
     p.add_class_arguments(Settings, "run", instantiate=False)
     p.add_class_arguments(L.Trainer, "trainer", skip=OURS, instantiate=False)
+    p.link_arguments("run.seed", "data.seed")
     return p
 
 
@@ -107,7 +108,7 @@ def train(arguments: list[str]) -> None:
             needed = to_train(model, data.size, data.batch_size, half)
             print(f"a training step needs about {told(needed)} of memory beside torch itself", file=sys.stderr)
         if _first_process():  # on a resume too: its changes hold from here on
-            write_text(folder / "config.yaml", p.dump(options, skip_none=True))
+            write_text(folder / "config.yaml", p.dump(options, skip_unset=True))
         return model, data
 
     with nothing_left(folder, unless="last.ckpt") if _first_process() else contextlib.nullcontext():
