@@ -27,6 +27,8 @@ class GeneratorShape:
         blocks: residual blocks; the first half (rounded up) in each trunk, the rest in each branch.
         past: past frames (and past maps) that the generator looks at; 0 makes a per-frame model.
         flow_scale: pixels that the flow head's output 1 stands for (20 in the reference, for frames 512 wide or more).
+        refresh: smallest value of the mask: the share of the hallucinated image that every frame gets at least. 0 is the
+            paper's; above it, blur and errors of repeated warping fade away however long the video is.
         flow: predict flow and mask and warp the previous frame; off, the hallucinated image is the frame.
         checkpointing: recompute activations in the backward pass (less memory, about a third more time).
     """
@@ -36,6 +38,7 @@ class GeneratorShape:
     blocks: int = 9
     past: int = 2
     flow_scale: float = 20.0
+    refresh: float = 0.0
     flow: bool = True
     checkpointing: bool = False
 
@@ -120,6 +123,7 @@ class CompositeGenerator(nn.Module):
         motion = self._run(self.flow_branch, features)
         flow = self.flow_head(motion).float() * self.shape.flow_scale
         first = ~known.view(-1, 1, 1, 1)
-        mask = torch.where(first, 1.0, self.mask_head(motion).float())
+        mask = self.shape.refresh + (1 - self.shape.refresh) * self.mask_head(motion).float()
+        mask = torch.where(first, 1.0, mask)
         warped = ops.warp(history[:, -3:].float(), flow)
         return Painted(mask * raw + (1 - mask) * warped, raw, flow, mask, warped)
