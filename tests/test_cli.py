@@ -143,6 +143,10 @@ def test_interrupt(monkeypatch, capsys):
         (["--data.root", "nowhere"], ["nowhere does not exist"]),
         (["--data.scale", "[0.5, 1]"], ["data.scale"]),
         (["--model.schedule.clip_length", "30"], ["30 frames", "longest sequence has 5"]),
+        (
+            ["--model.schedule.clip_double", "1", "--model.schedule.clip_longest", "24", "--model.schedule.steps", "9"],
+            ["grow to 24"],
+        ),
     ],
 )
 def test_wrong_options_of_train(refused, data, tmp_path, options, said):

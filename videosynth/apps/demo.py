@@ -60,6 +60,4 @@ def demo(out: Path, frames: int, seed: int | None) -> None:
     speed = next(r for r in report["rows"] if r["name"] == "videosynth")["sequences"]["drive"]["frames_per_second"]
     print(f"{len(kept)} frames from label maps alone, {speed:.1f} frames/s")
     print(f"wrote {out}/video.mp4 (label maps | generated | truth) and {out}/report.html: open them")
-    print(
-        "next: videosynth check DIR, then videosynth train --config vid2vid/street_small --data.root DIR --out RUN"
-    )
+    print("next: videosynth check DIR, then videosynth train --config vid2vid/street_small --data.root DIR --out RUN")

@@ -107,13 +107,15 @@ def train(arguments: list[str]) -> None:
             half = "16" in str(trainer.get("precision", "32"))
             needed = to_train(model, data.size, data.batch_size, half)
             print(f"a training step needs about {told(needed)} of memory beside torch itself", file=sys.stderr)
-        if _first_process():  # on a resume too: its changes hold from here on
+        if resume is None and _first_process():
             write_text(folder / "config.yaml", p.dump(options, skip_unset=True))
         return model, data
 
     with nothing_left(folder, unless="last.ckpt") if _first_process() else contextlib.nullcontext():
         model = fit(make, folder, settings, trainer, resume=resume is not None, facts={"config": config or resume})
     if _first_process():
+        if resume is not None:  # what was changed holds from here on
+            write_text(folder / "config.yaml", p.dump(options, skip_unset=True))
         need = "--maps DIR" if "maps" in model.needs else "--count 4"
         print(
             f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})"
@@ -126,8 +128,8 @@ def _long_enough(model: VideoModel, data: VideoData) -> None:
     longest = model.phase_at(model.total_steps - 1).clip_length
     if max(data.index.lengths, default=0) < longest:
         raise UserError(
-            f"clips grow to {longest} frames but the longest sequence of {data.root} has {max(data.index.lengths)}: "
-            "shorten the model's schedule (clip_length, clip_longest) or give longer sequences"
+            f"clips grow to {longest} frames but the longest sequence has {max(data.index.lengths, default=0)}: "
+            f"shorten model.schedule (clip_length, clip_longest), or give {data.root} longer sequences"
         )
 
 

@@ -110,7 +110,10 @@ class RunRecord:
         if not self.path.exists():
             return 0.0, 0
         told = read_json(self.path)
-        self.content["parts"] = [*told.get("parts", []), {k: told.get(k) for k in ("command", "commit", "started", "steps")}]
+        self.content["parts"] = [
+            *told.get("parts", []),
+            {k: told.get(k) for k in ("command", "commit", "started", "steps")},
+        ]
         return float(told.get("wall_seconds", 0.0)), int(told.get("frames", 0))
 
     def write(self, **facts: Any) -> None:

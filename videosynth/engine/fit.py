@@ -75,7 +75,7 @@ class RunFolder(L.Callback):
         self.folder, self.average, self.settings = folder, average, settings
         self.record, self.progress = record, progress
         self.best: float | None = None
-        self.earlier = (0.0, 0)  # seconds and frames before a resume
+        self.earlier: tuple[float, int] = (0.0, 0)  # seconds and frames before a resume
         self._started = time.monotonic()
 
     def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
@@ -159,9 +159,7 @@ def fit(
     return model
 
 
-def _measurers(
-    folder: Path, settings: Settings, model: VideoModel, data: Any, run: RunFolder
-) -> Iterator[L.Callback]:
+def _measurers(folder: Path, settings: Settings, model: VideoModel, data: Any, run: RunFolder) -> Iterator[L.Callback]:
     """Sample videos and validation, as far as they are wanted."""
     if settings.sample_every:
         clip = first_clip(model, data, settings.sample_frames)
