@@ -31,6 +31,7 @@ _REASONS = {
     errno.EPERM: "permission denied: choose a folder that you may write to",
     errno.EROFS: "the file system is read-only: write elsewhere",
     errno.ENOTDIR: "a part of the path is a file, not a folder: choose another path",
+    errno.EISDIR: "a folder of that name is in the way: choose another path",
     errno.EEXIST: "a file of that name is in the way: choose another path",
 }
 
@@ -85,15 +86,15 @@ def _new_folders(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def nothing_left(folder: Path | str, unless: str) -> Iterator[None]:
-    """On any failure remove what appeared in ``folder`` meanwhile (and the folder, if it is new), unless it holds the
-    file ``unless`` by then.
+    """On any error (not on Ctrl-C) remove what appeared in ``folder`` meanwhile, and the folder, if it is new, unless it
+    holds the file ``unless`` by then.
     """
     folder = Path(folder)
     before = set(folder.iterdir()) if folder.is_dir() else set()
     with _new_folders(folder):
         try:
             yield
-        except BaseException:
+        except Exception:
             if not (folder / unless).exists() and folder.is_dir():
                 for path in set(folder.iterdir()) - before:
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
