@@ -211,7 +211,9 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
         "use_distributed_sampler": False,
         "num_sanity_val_steps": 0,
     } | {k: v for k, v in given.items() if v is not None}
-    several = options.get("num_nodes", 1) not in (1, "1") or str(options.get("devices", 1)) not in ("1", "auto")
+    devices = str(options.get("devices", "auto"))
+    several = str(options.get("num_nodes", 1)) != "1" or devices not in ("1", "auto")
+    several = several or (devices == "auto" and torch.cuda.device_count() > 1)
     if several and options.get("strategy", "auto") == "auto":
         # One training step runs several backward passes that each reach a part of the parameters.
         options["strategy"] = "ddp_find_unused_parameters_true"
