@@ -109,7 +109,10 @@ def _setting(options: Options, spec: DataSpec, context: Clip | None, device: tor
         driving = open_maps(maps, spec, options.slice)[0]
         return Request(seeds=(options.seed,), maps=driving.frames, context=context)
 
-    setting, why = choose(lambda: load(options.run, options.trust).to(device), probe, spec.size)  # pyright: ignore[reportArgumentType]
+    def fresh() -> VideoModel:
+        return load(options.run, options.trust).to(device)
+
+    setting, why = choose(fresh, probe, spec.size)
     print(why, file=sys.stderr)
     return setting
 

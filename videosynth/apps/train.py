@@ -116,11 +116,11 @@ def train(arguments: list[str]) -> None:
     if _first_process():
         if resume is not None:  # what was changed holds from here on
             write_text(folder / "config.yaml", p.dump(options, skip_unset=True))
-        need = "--maps DIR" if "maps" in model.needs else "--count 4"
+        need = "--maps DIR " if "maps" in model.needs else ""
         print(
             f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})"
         )
-        print(f"next: videosynth generate {folder} {need} --out video.mp4")
+        print(f"next: videosynth generate {folder} {need}--out video.mp4")
 
 
 def _long_enough(model: VideoModel, data: VideoData) -> None:

@@ -91,7 +91,7 @@ def restore(path: Path, content: dict[str, Any], model: VideoModel, average: Ave
 
 
 class RunRecord:
-    """``run.json``: command, commit, versions, seed, device, precision, data, parent run, wall time."""
+    """``run.json``: command, commit, versions, seed, device, precision, data, wall time, earlier parts."""
 
     def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
         self.path = folder / "run.json"

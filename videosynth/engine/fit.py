@@ -153,9 +153,12 @@ def fit(
         raise UserError(f"the trainer refuses its options: {' '.join(str(error).split())}") from None
     record.content |= {"precision": str(trainer.precision), "devices": trainer.num_devices, "nodes": trainer.num_nodes}
     with explained(folder), _told_once():
-        trainer.fit(model, datamodule=data)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+        try:
+            trainer.fit(model, datamodule=data)
+        except SystemExit:  # Lightning leaves the program on Ctrl-C; the command line has its own exit code for it
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
     return model
 
 
