@@ -123,8 +123,11 @@ def test_seeds_matter(data, tmp_path):
 
 
 def test_two_processes_equal_one(data, tmp_path):
-    """One clip on each of two processes is a batch of two on one."""
-    options = ["--model.schedule.steps", "3", "--data.workers", "0"]
+    """One clip on each of two processes is a batch of two on one.
+
+    Seed 0 would meet a kink of an L1 loss, where rounding flips the sign of a gradient (differences of 4e-5 instead of 6e-8).
+    """
+    options = ["--model.schedule.steps", "3", "--data.workers", "0", "--run.seed", "1"]
     assert run(data, tmp_path / "one", *options, "--data.batch_size", "2") == 0
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "videosynth", "train", *SMALL, *options, "--data.root", str(data)]

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from videosynth import ops
-from videosynth.models.vid2vid.model import CriticShape, Losses, Schedule, Vid2Vid
+from videosynth.models.vid2vid.model import Vid2Vid
 from videosynth.models.vid2vid.networks import CompositeGenerator, GeneratorShape
+from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
 from videosynth.testing import frames_of, random_clip, request_for, train_steps
 from videosynth.types import Clip, DataSpec, MapSpec, Request, UserError
 
@@ -331,7 +332,23 @@ def test_the_hallucinated_image_is_judged_unless_raw_is_zero():
         model = tiny(replace(LOSSES, raw=raw))
         sizes = calls_of(model.image_critic)
         train_steps(model, random_clip(model.spec, 1, 4), 1)
-        assert sizes[0] == 2 * images, "two frames per chunk: real, composed (and hallucinated)"
+        painted = 2 * (images - 1)
+        assert sizes[:3] == [2, painted, painted], "two frames per chunk: real; composed (and hallucinated), twice"
+
+
+def test_feature_matching_compares_features_of_one_critic():
+    """Frames equal to the real ones are at distance 0, however fast the critics change."""
+    model = tiny(replace(LOSSES, raw=0.0), lr_critic=0.1)
+    paint = model.rollout
+
+    def perfect(chunk, state):
+        fake, state = paint(chunk, state)
+        return fake._replace(image=fake.image * 0 + ops.to_float(chunk.frames)), state
+
+    model.rollout = perfect
+    watch = train_steps(model, random_clip(model.spec, 1, 4), 2)
+    assert watch.losses[-1]["g/feature"] < 1e-6
+    assert watch.losses[-1]["g/feature_t"] < 1e-6
 
 
 def test_reconstruction_is_an_option():

@@ -59,10 +59,6 @@ def logits(scores: Scores) -> list[Tensor]:
     return [features[-1] for features in scores]
 
 
-def detached(scores: Scores) -> Scores:
-    return [[f.detach() for f in features] for features in scores]
-
-
 def part(scores: Scores, index: int, parts: int) -> Scores:
     """One of ``parts`` equal pieces of the batch: several inputs share one pass (the critics know no batch norm)."""
     return [[torch.chunk(f, parts)[index] for f in features] for features in scores]

@@ -7,8 +7,7 @@ only in what the state starts from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,102 +19,12 @@ from videosynth.losses.flow import masked_l1
 from videosynth.losses.perceptual import perceptual
 from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch
 from videosynth.models.vid2vid.networks import CompositeGenerator, GeneratorShape
+from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
 from videosynth.nn.blocks import normal_init
-from videosynth.nn.critics import MultiscaleCritic, Scores, detached, logits, part
+from videosynth.nn.critics import MultiscaleCritic, Scores, logits, part
 from videosynth.nn.frozen import Frozen
 from videosynth.nn.trunks import load_trunk
 from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request, UserError
-
-
-@dataclass(frozen=True)
-class CriticShape:
-    """The size of the critics.
-
-    Attributes:
-        width: channels of the first layer (ndf).
-        layers: strided layers (n_layers_D).
-        scales: image scales (num_D).
-        frames: frames that the temporal critic sees at once (K).
-    """
-
-    width: int = 64
-    layers: int = 3
-    scales: int = 2
-    frames: int = 3
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.layers, self.scales) < 1 or self.frames < 2:
-            raise UserError("critic.width, layers and scales must be 1 or more, critic.frames 2 or more")
-
-
-@dataclass(frozen=True)
-class Losses:
-    """The game and the weight of every term; weight 0 switches a term off and its network is not computed.
-
-    Attributes:
-        game: ls (least squares), ce (cross-entropy, the paper's equations), hinge or wasserstein.
-        adv: image critic.
-        adv_t: temporal critic.
-        feature: feature matching with the image critic.
-        feature_t: feature matching with the temporal critic.
-        perceptual: distance in the features of the perceptual network.
-        flow: predicted against reference flow, where that is reliable.
-        warp: the previous real frame, warped by the predicted flow, against the real frame.
-        coherence: the generated frame against the previous generated one, warped by the reference flow.
-        mask: occlusion mask towards 0 (warp) where the reference flow is reliable.
-        reconstruction: mean absolute difference to the real frame (not in the paper: 0).
-        raw: factor on the image terms (adv, feature, perceptual) of the hallucinated image.
-        penalty: gradient penalty of the critics (for wasserstein).
-        network: perceptual network: a weights path, vgg19 or squeezenet (downloaded), or none.
-    """
-
-    game: adversarial.Game = "ls"
-    adv: float = 1.0
-    adv_t: float = 1.0
-    feature: float = 10.0
-    feature_t: float = 10.0
-    perceptual: float = 10.0
-    flow: float = 10.0
-    warp: float = 10.0
-    coherence: float = 10.0
-    mask: float = 1.0
-    reconstruction: float = 0.0
-    raw: float = 1.0
-    penalty: float = 0.0
-    network: str = "vgg19"
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Lengths, sizes and rates over the training, in training steps (one batch of clips each).
-
-    Attributes:
-        steps: training steps in all.
-        decay_from: share of the training after which the learning rate falls linearly to 0.
-        clip_length: frames per training clip at the start.
-        clip_double: steps after which the clip length doubles, again and again (0: never).
-        clip_longest: clips grow no longer than this.
-        bptt: frames of truncated back-propagation through time; each such chunk of a clip is one optimizer step.
-        start: how training clips begin: self (no history), given (real frames first), or both (half of each).
-        lr: learning rate of Adam.
-        lr_critic: learning rate of the critics (0: the same).
-        beta1: first moment decay of Adam.
-    """
-
-    steps: int = 100_000
-    decay_from: float = 0.5
-    clip_length: int = 6
-    clip_double: int = 25_000
-    clip_longest: int = 24
-    bptt: int = 1
-    start: Literal["self", "given", "both"] = "both"
-    lr: float = 2e-4
-    lr_critic: float = 0.0
-    beta1: float = 0.5
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.clip_length, self.bptt) < 1:
-            raise UserError("schedule.steps, clip_length and bptt must be 1 or more")
 
 
 class State(NamedTuple):
@@ -152,7 +61,7 @@ class Vid2Vid(VideoModel):
     def __init__(
         self,
         spec: DataSpec,
-        generator: GeneratorShape = GeneratorShape(),  # noqa: B008 (frozen)
+        generator: GeneratorShape = GeneratorShape(),
         critic: CriticShape = CriticShape(),
         losses: Losses = Losses(),
         schedule: Schedule = Schedule(),
@@ -343,14 +252,18 @@ class Vid2Vid(VideoModel):
         )
         flows = None if chunk.flow is None or seen.flow is None else torch.cat([seen.flow, chunk.flow.float()], dim=1)
         seen = Seen(torch.cat([seen.real, real], dim=1), torch.cat([seen.fake, fake.image], dim=1), flows)
-        with self.step("d") as terms:
-            image_real = self._image_critic_terms(terms, labels, real, fake)
-        with self.step("t") as terms:
-            motion_real = self._temporal_critic_terms(terms, seen)
+        # The critics look at the real frames once, for both sides: the generator steps first, so that feature matching
+        # compares features of one and the same critic.
+        image_real = self._image_real(labels, real)
+        motion_real = self._motion_real(seen)
         with self.step("g") as terms:
             self._image_terms(terms, labels, real, fake, image_real)
             self._temporal_terms(terms, seen, motion_real)
             self._flow_terms(terms, chunk, real, fake, before, previous)
+        with self.step("d") as terms:
+            self._image_critic_terms(terms, labels, real, fake, image_real)
+        with self.step("t") as terms:
+            self._temporal_critic_terms(terms, seen, motion_real)
         keep = slice(-(self.critic_shape.frames - 1), None)
         return Seen(*(None if x is None else x[:, keep].detach() for x in seen)), state  # pyright: ignore[reportArgumentType]
 
@@ -369,42 +282,51 @@ class Vid2Vid(VideoModel):
         raw = torch.stack([f.extras["raw"] for f in frames], dim=1)
         return Rollout(image, raw, stacked("flow"), stacked("mask"), first), state
 
-    # The critics' sides. Each returns its features of the real frames: computed once, they serve feature matching too.
+    # What the critics make of the real frames.
 
-    def _image_critic_terms(self, terms: Terms, labels: Tensor, real: Tensor, fake: Rollout) -> Scores | None:
-        if not (terms.wants("adv") or self.losses.feature):
+    def _image_real(self, labels: Tensor, real: Tensor) -> Scores | None:
+        if not (self.losses.adv or self.losses.feature):
             return None
+        return self.image_critic(torch.cat([ops.fold(labels), ops.fold(real)], dim=1))
+
+    def _motion_real(self, seen: Seen) -> Scores | None:
+        """None where there are fewer frames than the temporal critic looks at, or no flow."""
+        enough = seen.flow is not None and seen.real.shape[1] >= self.critic_shape.frames
+        if not enough or not (self.losses.adv_t or self.losses.feature_t):
+            return None
+        return self.temporal_critic(self._motion(seen.real, seen.flow))
+
+    # The critics' sides.
+
+    def _image_critic_terms(
+        self, terms: Terms, labels: Tensor, real: Tensor, fake: Rollout, real_scores: Scores | None
+    ) -> None:
         condition = ops.fold(labels)
-        inputs = [real, *self._painted(fake)]
-        scores = self.image_critic(torch.cat([torch.cat([condition, ops.fold(x.detach())], dim=1) for x in inputs]))
-        real_scores = part(scores, 0, len(inputs))
-        if terms.wants("adv"):
-            sides = [
-                adversarial.critic_loss(self.losses.game, logits(real_scores), logits(part(scores, i, len(inputs))))
-                for i in range(1, len(inputs))
-            ]
+        if terms.wants("adv") and real_scores is not None:
+            painted = self._painted(fake)
+            scores = self.image_critic(
+                torch.cat([torch.cat([condition, ops.fold(x.detach())], dim=1) for x in painted])
+            )
+            each = [logits(part(scores, i, len(painted))) for i in range(len(painted))]
+            sides = [adversarial.critic_loss(self.losses.game, logits(real_scores), side) for side in each]
             terms["adv"] = torch.stack(sides).sum()
-            guess = adversarial.accuracy(logits(real_scores), logits(part(scores, 1, len(inputs))), self.losses.game)
-            self.log("d/accuracy", guess)
+            self.log("d/accuracy", adversarial.accuracy(logits(real_scores), each[0], self.losses.game))
         if terms.wants("penalty"):
             a, b = (torch.cat([condition, ops.fold(x.detach())], dim=1) for x in (real, fake.image))
             terms["penalty"] = adversarial.gradient_penalty(lambda x: logits(self.image_critic(x)), a, b)
-        return detached(real_scores)
 
-    def _temporal_critic_terms(self, terms: Terms, seen: Seen) -> Scores | None:
-        enough = seen.flow is not None and seen.real.shape[1] >= self.critic_shape.frames
-        if not enough or not (terms.wants("adv") or self.losses.feature_t):
+    def _temporal_critic_terms(self, terms: Terms, seen: Seen, real_scores: Scores | None) -> None:
+        if real_scores is None:
             terms.skip("adv", "penalty")
-            return None
-        real, fake = self._motion(seen.real, seen.flow), self._motion(seen.fake.detach(), seen.flow)
-        scores = self.temporal_critic(torch.cat([real, fake]))
-        real_scores, fake_scores = part(scores, 0, 2), part(scores, 1, 2)
+            return
+        fake = self._motion(seen.fake.detach(), seen.flow)
         if terms.wants("adv"):
-            terms["adv"] = adversarial.critic_loss(self.losses.game, logits(real_scores), logits(fake_scores))
-            self.log("t/accuracy", adversarial.accuracy(logits(real_scores), logits(fake_scores), self.losses.game))
+            scores = logits(self.temporal_critic(fake))
+            terms["adv"] = adversarial.critic_loss(self.losses.game, logits(real_scores), scores)
+            self.log("t/accuracy", adversarial.accuracy(logits(real_scores), scores, self.losses.game))
         if terms.wants("penalty"):
+            real = self._motion(seen.real, seen.flow)
             terms["penalty"] = adversarial.gradient_penalty(lambda x: logits(self.temporal_critic(x)), real, fake)
-        return detached(real_scores)
 
     # The generator's side.
 
