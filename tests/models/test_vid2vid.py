@@ -112,6 +112,12 @@ def repeated(x: Tensor, height: int, width: int) -> Tensor:
     return x[..., rows, :][..., columns]
 
 
+@pytest.mark.parametrize("size", [(1, 1), (5, 8), (8, 40)])
+def test_frames_smaller_than_the_deepest_maps_allow(size):
+    model = tiny(size=size, shape={"downsamples": 3})
+    assert frames_of(model, request_for(model, random_clip(model.spec, 1, 3))).shape == (1, 3, 3, *size)
+
+
 @pytest.mark.parametrize("size", [(17, 23), (16, 25), (19, 24), (20, 24)])
 def test_any_size_is_padded_and_cropped_back(size):
     """The network is fully convolutional: padded inputs give the same frame, cropped."""

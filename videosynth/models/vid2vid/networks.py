@@ -47,6 +47,11 @@ class GeneratorShape:
         """Height and width must be multiples of this."""
         return 2**self.downsamples
 
+    @property
+    def smallest(self) -> int:
+        """Height and width must be at least this: reflection padding needs a second pixel in the deepest maps."""
+        return max(2 * self.multiple, 4)
+
 
 class Painted(NamedTuple):
     """What the composite generator says about one frame. Without flow, ``image`` is ``raw`` and the rest is None."""

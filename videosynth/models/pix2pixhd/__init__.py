@@ -1,0 +1,1 @@
+"""pix2pixHD: one picture from one map."""
