@@ -135,6 +135,19 @@ def models(arguments: list[str]) -> None:
     print(catalogue())
 
 
+def convert(arguments: list[str]) -> None:
+    p = _parser("convert", "Turn weights of another implementation into a run folder.")
+    p.add_argument("kind", help="nvidia-vid2vid")
+    p.add_argument("folder", help="folder of the weights")
+    p.add_argument("--out", required=True, help="run folder to write")
+    p.add_argument("--epoch", default="latest", help="which of the weights: the files' first word (default: latest)")
+    p.add_argument("--foreground", action="append", help="class that the foreground branch paints (repeatable)")
+    o = p.parse_args(arguments)
+    from videosynth.apps.convert import convert as run
+
+    run(o.kind, Path(o.folder), Path(o.out), o.epoch, None if o.foreground is None else tuple(o.foreground))
+
+
 def bench(arguments: list[str]) -> None:
     p = _parser("bench", "Measure speed and memory on this machine: a table and JSON.")
     p.add_argument("--out", help="JSON file to write")
@@ -158,6 +171,7 @@ VERBS: dict[str, tuple[Verb, str]] = {
     "generate": (generate, "make videos with a trained model"),
     "evaluate": (evaluate, "measure runs beside baselines, or set up a human comparison"),
     "models": (models, "list models and presets"),
+    "convert": (convert, "turn weights of another implementation into a run folder"),
     "bench": (bench, "measure speed and memory here"),
 }
 

@@ -125,7 +125,8 @@ def check_contract(kind: type[VideoModel], folder: Path, steps: int = 40) -> Non
 
     before = _error(model, clip)
     watch = train_steps(model, clip, steps)
-    trainable = {n for n, p in model.named_parameters() if p.requires_grad}
+    held = {id(p) for m in _modules(model) for p in m.parameters()}
+    trainable = {n for n, p in model.named_parameters() if id(p) in held}
     assert watch.touched == trainable, f"no gradient reaches {sorted(trainable - watch.touched)[:5]}"
     for losses in watch.losses:
         bad = [k for k, v in losses.items() if v != v or abs(v) == float("inf")]
@@ -135,6 +136,10 @@ def check_contract(kind: type[VideoModel], folder: Path, steps: int = 40) -> Non
     assert after < before, f"over-fitting one clip does not help: {before:.3f} -> {after:.3f}"
     _check_frames(model, clip)
     _check_files(model, clip, folder, kind)
+
+
+def _modules(model: VideoModel) -> list[torch.nn.Module]:
+    return [model.get_submodule(m) for group in model.groups.values() for m in group.modules]
 
 
 def _check_phases(model: VideoModel) -> None:

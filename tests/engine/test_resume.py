@@ -204,7 +204,7 @@ def test_bf16_uses_the_new_weights_after_each_step(data, tmp_path):
     def watched(self, chunk, state):
         with torch.no_grad():
             x = torch.ones(1, 6, 16, 16)
-            seen.append(self.generator.label_trunk(x).float())
+            seen.append(self.generator.scales[0].label_trunk(x).float())
         return rollout(self, chunk, state)
 
     Vid2Vid.rollout = watched

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from videosynth import ops
 from videosynth.models.vid2vid.model import Vid2Vid
-from videosynth.models.vid2vid.networks import CompositeGenerator, GeneratorShape
+from videosynth.models.vid2vid.networks import GeneratorShape, Vid2VidGenerator
 from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
 from videosynth.testing import frames_of, random_clip, request_for, train_steps
 from videosynth.types import Clip, DataSpec, MapSpec, Request, UserError
@@ -51,7 +51,7 @@ def test_a_frame_is_the_composition():
     state = model.start(2, maps_at(clip, 2), clip[:2])
     with torch.no_grad():
         for t in range(2, 5):
-            previous = state.frames[:, -1]
+            previous = state.frames[-1][:, -1]
             frame, state = model.cell(maps_at(clip, t), state)
             mask, raw, flow = (frame.extras[k] for k in ("mask", "raw", "flow"))
             warped = ops.warp(previous, flow)
@@ -60,7 +60,7 @@ def test_a_frame_is_the_composition():
             assert (mask > 0).all()
             assert (mask < 1).all()
             assert flow.abs().max() > 0.1
-            assert torch.equal(state.frames[:, -1], frame.image), "the next frame looks at this one"
+            assert torch.equal(state.frames[-1][:, -1], frame.image), "the next frame looks at this one"
 
 
 def test_the_mask_weighs_the_hallucinated_image():
@@ -68,10 +68,25 @@ def test_the_mask_weighs_the_hallucinated_image():
     clip = random_clip(model.spec, 1, 3)
     state = model.start(1, maps_at(clip, 2), clip[:2])
     for bias, part in ((30.0, "raw"), (-30.0, "warped")):
-        model.generator.mask_head[1].bias.data.fill_(bias)
+        model.generator.scales[-1].mask_head[1].bias.data.fill_(bias)
         with torch.no_grad():
             frame, _ = model.cell(maps_at(clip, 2), state)
         assert torch.allclose(frame.image, frame.extras[part], atol=1e-5), part
+
+
+def test_bounds_of_the_mask():
+    model = tiny(shape={"refresh": 0.2, "persist": 0.3})
+    clip = random_clip(model.spec, 1, 3)
+    state = model.start(1, maps_at(clip, 2), clip[:2])
+    for bias, share in ((60.0, 0.7), (-60.0, 0.2)):
+        model.generator.scales[-1].mask_head[1].bias.data.fill_(bias)
+        with torch.no_grad():
+            frame, _ = model.cell(maps_at(clip, 2), state)
+        assert torch.allclose(frame.extras["mask"], torch.tensor(share), atol=1e-5)
+        alone, _ = model.cell(maps_at(clip, 2), model.start(1, maps_at(clip, 2)))
+        assert (alone.extras["mask"] == 1).all(), "without history there is nothing to keep"
+    with pytest.raises(UserError, match="together less than 1"):
+        GeneratorShape(refresh=0.5, persist=0.5)
 
 
 def test_the_first_frame_is_hallucinated():
@@ -83,7 +98,7 @@ def test_the_first_frame_is_hallucinated():
     assert first.extras["first"].all()
     assert (second.extras["mask"] < 1).all()
     assert not second.extras["first"].any()
-    for p in model.generator.history_trunk.parameters():
+    for p in model.generator.scales[-1].history_trunk.parameters():
         p.data += torch.randn_like(p)
     other_first, other_second, _ = model.generate(request_for(model, clip))
     assert torch.equal(first.image, other_first.image), "the first frame listens to an empty history"
@@ -103,8 +118,8 @@ def test_items_with_and_without_history_share_a_batch():
     # The second item's maps of the past differ (they were given); its frame is hallucinated all the same.
     assert torch.equal(whole.image[1], whole.extras["raw"][1])
     assert torch.equal(fresh.image, fresh.extras["raw"])
-    assert torch.equal(after.frames[1, 0], after.frames[1, 1]), "the first frame stands in for those before it"
-    assert not torch.equal(after.frames[0, 0], after.frames[0, 1])
+    assert torch.equal(after.frames[-1][1, 0], after.frames[-1][1, 1]), "the first frame stands in for those before it"
+    assert not torch.equal(after.frames[-1][0, 0], after.frames[-1][0, 1])
 
 
 def repeated(x: Tensor, height: int, width: int) -> Tensor:
@@ -130,7 +145,7 @@ def test_any_size_is_padded_and_cropped_back(size):
     history = ops.to_float(clip.frames[:, :2]).flatten(1, 2)
     with torch.no_grad():
         frame, _ = model.cell(maps_at(clip, 2), state)
-        whole = model.generator(repeated(maps, height, width), repeated(history, height, width), state.known)
+        (whole,) = model.generator(repeated(maps, height, width), (repeated(history, height, width),), state.known)
     assert frame.image.shape == (2, 3, *size)
     assert torch.allclose(frame.image, whole.image[..., : size[0], : size[1]], atol=1e-5)
     assert frame.extras["flow"].shape == (2, 2, *size)
@@ -142,10 +157,10 @@ def test_a_given_first_frame_is_the_history():
     clip = random_clip(model.spec, 1, 4)
     maps = maps_at(clip, 3)
     state = model.start(1, maps, clip[:3])
-    assert torch.equal(state.frames, ops.to_float(clip.frames[:, 1:3])), "its last frames"
+    assert torch.equal(state.frames[-1], ops.to_float(clip.frames[:, 1:3])), "its last frames"
     assert torch.equal(state.maps["labels"], clip.maps["labels"][:, 1:3])
     one = model.start(1, maps, Clip(frames=clip.frames[:, :1]))
-    assert torch.equal(one.frames, ops.to_float(clip.frames[:, [0, 0]])), "a single one is repeated"
+    assert torch.equal(one.frames[-1], ops.to_float(clip.frames[:, [0, 0]])), "a single one is repeated"
     assert torch.equal(one.maps["labels"][:, 0], maps["labels"])
     assert one.known.all()
     request = replace(request_for(model, clip), context=Clip(frames=clip.frames[:, :1]))
@@ -167,7 +182,7 @@ def test_any_number_of_past_frames(past):
             frame, state = model.cell(maps_at(clip, t), state)
             images.append(frame.image)
             wanted = [images[max(0, t - k)] for k in reversed(range(past))]
-            assert torch.equal(state.frames, torch.stack(wanted, dim=1))
+            assert torch.equal(state.frames[-1], torch.stack(wanted, dim=1))
 
 
 def test_without_past_frames_each_frame_is_on_its_own():
@@ -211,10 +226,10 @@ def test_checkpointing_recomputes():
     torch.manual_seed(0)
     for checkpointing in (False, True):
         shape = GeneratorShape(width=4, downsamples=1, blocks=2, checkpointing=checkpointing)
-        generator = CompositeGenerator(3, shape)
+        generator = Vid2VidGenerator(3, shape)
         count = []
-        generator.label_trunk.register_forward_pre_hook(lambda *_, count=count: count.append(1))
-        painted = generator(torch.rand(1, 9, 8, 8), torch.rand(1, 6, 8, 8), torch.tensor([True]))
+        generator.scales[0].label_trunk.register_forward_pre_hook(lambda *_, count=count: count.append(1))
+        (painted,) = generator(torch.rand(1, 9, 8, 8), (torch.rand(1, 6, 8, 8),), torch.tensor([True]))
         painted.image.sum().backward()
         calls.append(len(count))
     assert calls == [1, 2]
@@ -248,9 +263,11 @@ def test_the_temporal_critic_sees_every_window_once(bptt, monkeypatch):
     seen: list[tuple[list[int], list[int]]] = []
     motion = model._motion
 
-    def watched(frames: Tensor, flow: Tensor | None) -> Tensor:
-        out = motion(frames, flow)
-        if not frames.requires_grad and frames.std((2, 3, 4)).max() < 1e-6:  # the real ones are plain
+    def watched(frames: Tensor, seen_so_far: Any, rate: int) -> Tensor | None:
+        out = motion(frames, seen_so_far, rate)
+        if (
+            out is not None and not frames.requires_grad and frames.std((2, 3, 4)).max() < 1e-6
+        ):  # the real ones are plain
             for window in out:
                 pictures = ((window[:9:3, 0, 0] + 1) * 12.75).round().int().tolist()
                 flows = (window[9::2, 0, 0] * model.shape.flow_scale).round().int().tolist()
@@ -271,12 +288,12 @@ def test_chunks(start, bptt, monkeypatch):
     original = model._chunk
 
     def watched(chunk, state, seen):
-        assert not state.frames.requires_grad
+        assert not state.frames[-1].requires_grad
         assert not seen.fake.requires_grad
         lengths.append(chunk.length)
         colours.extend((chunk.frames[0, :, 0, 0, 0] // 10).tolist())
         known.append(bool(state.known.all()))
-        history.append(state.frames)
+        history.append(state.frames[-1])
         return original(chunk, state, seen)
 
     monkeypatch.setattr(model, "_chunk", watched)
@@ -323,8 +340,8 @@ def test_weight_zero_switches_a_term_off(name):
 
 def test_a_critic_without_weight_is_not_called():
     for off, silent, heard in (
-        ({"adv": 0.0, "feature": 0.0}, "image_critic", "temporal_critic"),
-        ({"adv_t": 0.0, "feature_t": 0.0}, "temporal_critic", "image_critic"),
+        ({"adv": 0.0, "feature": 0.0}, "image_critic", "temporal_critics"),
+        ({"adv_t": 0.0, "feature_t": 0.0}, "temporal_critics", "image_critic"),
     ):
         model = tiny(replace(LOSSES, **off))
         quiet, loud = calls_of(getattr(model, silent)), calls_of(getattr(model, heard))
@@ -371,15 +388,17 @@ def test_every_game_trains(game):
     assert ("d/penalty" in watch.losses[0]) == ("t/penalty" in watch.losses[0]) == (game == "wasserstein")
     after = model.state_dict()
     assert all(torch.isfinite(v).all() for v in after.values())
-    for part in ("generator", "image_critic", "temporal_critic"):
+    for part in ("generator", "image_critic", "temporal_critics"):
         assert any(not torch.equal(v, before[k]) for k, v in after.items() if k.startswith(part)), part
 
 
 def test_clips_without_flow_train_what_they_can():
-    model = tiny()
-    clip = random_clip(model.spec, 1, 4)
+    clip = random_clip(tiny().spec, 1, 4)
     clip.flow = clip.confidence = None
-    watch = train_steps(model, clip, 1)
+    with pytest.raises(UserError, match=r"losses.adv_t, feature_t, flow, warp, coherence, mask need .* data.flow"):
+        train_steps(tiny(), clip, 1)
+    off = dict.fromkeys(("adv_t", "feature_t", "flow", "warp", "coherence", "mask"), 0.0)
+    watch = train_steps(tiny(replace(LOSSES, **off)), clip, 1)
     assert {k for k in watch.losses[0] if k.startswith("g/")} == {"g/adv", "g/feature"}
 
 

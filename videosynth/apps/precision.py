@@ -121,6 +121,6 @@ def _processor() -> str:
 def _known(cache: Path) -> dict[str, Setting]:
     try:
         found = read_json(cache)
-    except UserError:
+    except (UserError, OSError):
         return {}
     return found if isinstance(found, dict) else {}

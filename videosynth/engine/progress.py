@@ -46,7 +46,7 @@ class Progress(L.Callback):
             self._since = (now, self.frames)
             model.log("speed/frames_per_second", speed)
             for name, value in trainer.callback_metrics.items():
-                if "/" in name and not name.startswith("speed"):
+                if "/" in name and not name.startswith(("speed", "gradient")):
                     self._losses[name] = float(value)
             if self._bar is not None:
                 losses = " ".join(f"{k} {v:.3g}" for k, v in sorted(self._losses.items()))

@@ -13,6 +13,11 @@ MODELS = {
     "vid2vid": "videosynth.models.vid2vid.model.Vid2Vid",
 }
 
+# Weights of other implementations: kind -> the module whose ``convert(folder, epoch, ...)`` reads them.
+CONVERTERS = {
+    "nvidia-vid2vid": "videosynth.models.vid2vid.from_nvidia",
+}
+
 
 def model_class(name: str) -> type[VideoModel]:
     """Import the class of a model of the table."""

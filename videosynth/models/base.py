@@ -138,6 +138,13 @@ class VideoModel(L.LightningModule):
 
     # ---- training
 
+    def on_train_batch_start(self, batch: Clip, index: int) -> None:
+        """Only what the phase trains requires gradients."""
+        resting = {id(p) for m in self.phase_at(self.steps).rests for p in self.get_submodule(m).parameters()}
+        for module in (m for group in self.groups.values() for m in group.modules):
+            for p in self.get_submodule(module).parameters():
+                p.requires_grad_(id(p) not in resting)
+
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """One Adam per group, all from step 0; a phase changes rates and which groups train, never the optimizers."""
         optimizers = []
@@ -156,7 +163,6 @@ class VideoModel(L.LightningModule):
         """
         group = self.groups[name]
         trained = {id(p) for m in group.modules for p in self.get_submodule(m).parameters()}
-        trained -= {id(p) for m in self.phase_at(self.steps).rests for p in self.get_submodule(m).parameters()}
         others = [p for p in self.parameters() if p.requires_grad and id(p) not in trained]
         for p in others:
             p.requires_grad_(False)
@@ -185,7 +191,7 @@ class VideoModel(L.LightningModule):
         parameters = [p for s in optimizer.param_groups for p in s["params"] if p.grad is not None]
         norm = nn.utils.get_total_norm([p.grad for p in parameters])
         self._stop_unless(torch.isfinite(norm), f"the gradient of the group {name}")
-        self.log(f"{name}/gradient", norm)
+        self.log(f"gradient/{name}", norm)
         if group.clip is not None:
             nn.utils.clip_grads_with_norm_(parameters, group.clip, norm)
         optimizer.step()
@@ -276,6 +282,24 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path} is missing: copy it beside model.json, or train the model") from None
     except (safetensors.SafetensorError, OSError) as error:
         raise UserError(f"{path} is damaged ({error}): copy it again, or export it from last.ckpt") from None
+
+
+def read_pickled_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a foreign ``.pth`` file, without running any code that it may hold.
+
+    Raises:
+        UserError: the file is missing or damaged, or holds something else than tensors by name.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    except Exception as error:  # a damaged file fails in as many ways as there are readers
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path} cannot be read safely ({reason[:200]}): copy it again") from None
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise UserError(f"{path} is no file of weights: it holds something else than tensors by name")
+    return content
 
 
 def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:

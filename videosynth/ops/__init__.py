@@ -1,13 +1,17 @@
 """Tensor functions without parameters."""
 
 from videosynth.ops.images import to_float, to_uint8
-from videosynth.ops.maps import encode_maps, instance_edges, one_hot
+from videosynth.ops.maps import class_channels, encode_maps, instance_edges, one_hot
 from videosynth.ops.pyramid import halve, pad_to_multiple, pyramid
+from videosynth.ops.regions import boxes_around, crop
 from videosynth.ops.time import detach, fold, windows
-from videosynth.ops.warp import compose_flow, pixel_grid, warp
+from videosynth.ops.warp import compose_flow, pixel_grid, strided_flow, warp
 
 __all__ = [
+    "boxes_around",
+    "class_channels",
     "compose_flow",
+    "crop",
     "detach",
     "encode_maps",
     "fold",
@@ -17,6 +21,7 @@ __all__ = [
     "pad_to_multiple",
     "pixel_grid",
     "pyramid",
+    "strided_flow",
     "to_float",
     "to_uint8",
     "warp",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from videosynth.types import DataSpec
+from videosynth.types import DataSpec, MapSpec, UserError
 
 
 def one_hot(ids: Tensor, channels: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -50,3 +50,28 @@ def encode_maps(maps: dict[str, Tensor], spec: DataSpec) -> Tensor:
             low, high = item.range
             parts.append((value.float() - low) / (high - low))
     return torch.cat(parts, dim=1)
+
+
+def class_channels(spec: DataSpec, classes: tuple[str, ...], option: str) -> tuple[int, ...]:
+    """Channels of some classes (names or ids) among those of one frame's maps.
+
+    Raises:
+        UserError: an unknown class, or no label maps at all.
+    """
+    if not classes:
+        return ()
+    before = 0
+    for item in spec.maps:
+        if item.kind == "classes":
+            return tuple(before + _class_id(item, str(name), option) for name in classes)
+        before += item.channels
+    raise UserError(f"{option} names classes, but the data has no label maps: leave it empty")
+
+
+def _class_id(item: MapSpec, name: str, option: str) -> int:
+    if name in item.names:
+        return item.names.index(name)
+    if name.isdecimal() and int(name) < item.channels:
+        return int(name)
+    known = ", ".join(item.names) if item.names else f"the ids 0 to {item.channels - 1}"
+    raise UserError(f"{option}: there is no class {name!r}; the data has {known}")

@@ -36,3 +36,15 @@ def warp(previous: Tensor, flow: Tensor) -> Tensor:
 def compose_flow(later: Tensor, earlier: Tensor) -> Tensor:
     """Flow over two steps: ``later`` leads from t to t-1, ``earlier`` from t-1 to t-2; both ``(B, 2, H, W)``."""
     return later + warp(earlier, later)
+
+
+def strided_flow(flow: Tensor, stride: int) -> Tensor:
+    """Flow over ``stride`` frames from flow between neighbours, both ``(B, T, 2, H, W)``: entry t leads to t - stride
+    (the first ``stride`` entries lead out of the clip and mean nothing).
+    """
+    total = flow
+    batch, length = flow.shape[:2]
+    for k in range(1, min(stride, length)):
+        earlier = torch.cat([flow[:, :1].expand(-1, k, -1, -1, -1), flow[:, :-k]], dim=1)
+        total = compose_flow(total.flatten(0, 1), earlier.flatten(0, 1)).view(batch, length, *flow.shape[2:])
+    return total

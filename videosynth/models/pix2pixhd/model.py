@@ -7,7 +7,6 @@ coherence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -20,88 +19,12 @@ from videosynth.losses.perceptual import perceptual
 from videosynth.models.base import Group, Phase, Terms, VideoModel
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.pix2pixhd.networks import GeneratorShape, Pix2PixHDGenerator
+from videosynth.models.pix2pixhd.options import CriticShape, Losses, Schedule
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, logits
 from videosynth.nn.frozen import Frozen
 from videosynth.nn.trunks import load_trunk
 from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request, UserError
-
-
-@dataclass(frozen=True)
-class CriticShape:
-    """The size of the critic.
-
-    Attributes:
-        width: channels of the first layer (ndf).
-        layers: strided layers (n_layers_D).
-        scales: image scales (num_D).
-    """
-
-    width: int = 64
-    layers: int = 3
-    scales: int = 2
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.layers, self.scales) < 1:
-            raise UserError("critic.width, layers and scales must be 1 or more")
-
-
-@dataclass(frozen=True)
-class Losses:
-    """The game and the weight of every term; weight 0 switches a term off and its network is not computed.
-
-    Attributes:
-        game: ls (least squares), ce (cross-entropy), hinge or wasserstein.
-        adv: the critic.
-        feature: feature matching with the critic.
-        perceptual: distance in the features of the perceptual network.
-        reconstruction: mean absolute difference to the real frame (not in the paper: 0).
-        penalty: gradient penalty of the critic (for wasserstein).
-        network: perceptual network: a weights path, vgg19 or squeezenet (downloaded), or none.
-    """
-
-    game: adversarial.Game = "ls"
-    adv: float = 1.0
-    feature: float = 10.0
-    perceptual: float = 10.0
-    reconstruction: float = 0.0
-    penalty: float = 0.0
-    network: str = "vgg19"
-
-    def __post_init__(self) -> None:
-        if self.game == "wasserstein" and not self.penalty:
-            raise UserError("the game wasserstein needs critics of bounded slope: set losses.penalty (10 is usual)")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Lengths and rates over the training, in training steps (one batch of clips each).
-
-    Attributes:
-        steps: training steps in all.
-        decay_from: share of the training after which the learning rate falls linearly to 0.
-        clip_length: frames of a clip that are learnt from in one step (they need not be neighbours).
-        grow: share of the training for each scale but the finest, coarsest first; without enhancers unused.
-        alone: share of each finer scale's time during which only its own networks train.
-        lr: learning rate of Adam.
-        lr_critic: learning rate of the critic (0: the same).
-        beta1: first moment decay of Adam.
-    """
-
-    steps: int = 100_000
-    decay_from: float = 0.5
-    clip_length: int = 1
-    grow: float = 0.5
-    alone: float = 0.25
-    lr: float = 2e-4
-    lr_critic: float = 0.0
-    beta1: float = 0.5
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.clip_length) < 1:
-            raise UserError("schedule.steps and clip_length must be 1 or more")
-        if not 0 < self.grow < 1 or not 0 <= self.alone < 1:
-            raise UserError("schedule.grow must lie between 0 and 1, schedule.alone in 0..1, below 1")
 
 
 class Pix2PixHD(VideoModel):
@@ -203,7 +126,7 @@ class Pix2PixHD(VideoModel):
     def training_step(self, clip: Clip, _: Any) -> None:
         assert clip.frames is not None
         phase = self.phase_at(self.steps)
-        self.generator.active.fill_(phase.scales or 1)
+        self.generator.active.use(phase.scales or 1)
         real = ops.to_float(ops.fold(clip.frames))
         maps = {k: ops.fold(v) for k, v in clip.maps.items()}
         labels = ops.encode_maps(maps, self.spec)

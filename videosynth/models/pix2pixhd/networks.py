@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.utils.checkpoint import checkpoint
 
 from videosynth import ops
 from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
+from videosynth.nn.growing import ActiveScales
 from videosynth.types import UserError
 
 WIDEST = 1024  # channels of the global generator grow no further
@@ -37,7 +39,9 @@ class GeneratorShape:
 
     def __post_init__(self) -> None:
         if min(self.width, self.downsamples, self.blocks, self.enhancer_blocks) < 1 or self.enhancers < 0:
-            raise UserError("generator.width, downsamples, blocks and enhancer_blocks must be 1 or more, enhancers 0 or more")
+            raise UserError(
+                "generator.width, downsamples, blocks and enhancer_blocks must be 1 or more, enhancers 0 or more"
+            )
         if self.width % 2**self.enhancers:
             raise UserError(f"generator.width must be a multiple of {2**self.enhancers}: each enhancer halves it")
 
@@ -60,10 +64,10 @@ def global_generator(inputs: int, shape: GeneratorShape) -> nn.Sequential:
     """Maps ``(B, inputs, h, w)`` to features ``(B, width, h, w)``: the whole network but its last convolution."""
     widths = [min(shape.width * 2**k, WIDEST) for k in range(shape.downsamples + 1)]
     layers = entry(inputs, widths[0])
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in pairwise(widths):
         layers += down(a, b)
     layers += [ResidualBlock(widths[-1]) for _ in range(shape.blocks)]
-    for a, b in zip(widths[::-1], widths[-2::-1], strict=False):
+    for a, b in pairwise(widths[::-1]):
         layers += up(a, b)
     return nn.Sequential(*layers)
 
@@ -89,8 +93,7 @@ class Pix2PixHDGenerator(nn.Module):
     def __init__(self, inputs: int, shape: GeneratorShape) -> None:
         super().__init__()
         self.shape = shape
-        self.active: Tensor
-        self.register_buffer("active", torch.tensor(shape.scales))  # scales that are trained so far, the coarsest first
+        self.active = ActiveScales(shape.scales)
         self.coarsest = global_generator(inputs, shape)
         widths = [shape.width // 2**k for k in range(shape.scales)]
         self.enhancers = nn.ModuleList(LocalEnhancer(inputs, w, shape.enhancer_blocks) for w in widths[1:])
@@ -109,7 +112,7 @@ class Pix2PixHDGenerator(nn.Module):
         """maps ``(B, inputs, H, W)``, H and W multiples of ``shape.multiple``, to pictures ``(B, 3, H, W)`` in [-1, 1],
         painted by the coarsest ``active`` networks.
         """
-        scales = int(self.active)
+        scales = self.active.count
         dtype = next(self.parameters()).dtype  # bf16 where the weights were made so
         levels = ops.pyramid(maps.to(dtype), scales)[::-1]
         features = self._run(self.coarsest, levels[0])

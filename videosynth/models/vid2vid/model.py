@@ -7,10 +7,10 @@ only in what the state starts from.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from videosynth import ops
 from videosynth.losses import adversarial
@@ -18,39 +18,15 @@ from videosynth.losses.feature import feature_matching
 from videosynth.losses.flow import masked_l1
 from videosynth.losses.perceptual import perceptual
 from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch
-from videosynth.models.vid2vid.networks import CompositeGenerator, GeneratorShape
+from videosynth.models.phases import growth, held_then_falling
+from videosynth.models.vid2vid.memory import Close, Rollout, Seen, State, moved_on, newest
+from videosynth.models.vid2vid.networks import GeneratorShape, Vid2VidGenerator
 from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, Scores, logits, part
 from videosynth.nn.frozen import Frozen
 from videosynth.nn.trunks import load_trunk
 from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request, UserError
-
-
-class State(NamedTuple):
-    """What the cell remembers: ``past`` frames and their maps (ids stay ids), oldest first."""
-
-    frames: Tensor  # (B, P, 3, H, W) in [-1, 1]
-    maps: dict[str, Tensor]  # each (B, P, ...)
-    known: Tensor  # (B,) bool: the newest frame of the history exists
-
-
-class Seen(NamedTuple):
-    """What the temporal critic saw at the end of the previous chunk: up to K-1 frames."""
-
-    real: Tensor  # (B, N, 3, H, W)
-    fake: Tensor
-    flow: Tensor | None  # (B, N, 2, H, W)
-
-
-class Rollout(NamedTuple):
-    """Consecutive generated frames, ``(B, T, ...)``; flow, mask and warped are None without the flow branch."""
-
-    image: Tensor
-    raw: Tensor
-    flow: Tensor | None
-    mask: Tensor | None
-    first: Tensor  # (B, T) bool: the frame had no history
 
 
 class Vid2Vid(VideoModel):
@@ -74,26 +50,27 @@ class Vid2Vid(VideoModel):
         super().__init__(spec, generator=generator, critic=critic, losses=losses, schedule=schedule)
         if not spec.maps:
             raise UserError("vid2vid paints from maps, but the data has none: add a labels folder, or another map")
-        if min(generator.width, generator.blocks) < 1 or min(generator.past, generator.downsamples) < 0:
-            raise UserError("generator.width and blocks must be 1 or more, past and downsamples 0 or more")
-        if not generator.past and generator.flow:
-            raise UserError(
-                "without past frames there is nothing to warp: set generator.flow to false, or past to 1 or more"
-            )
         self.shape, self.critic_shape, self.losses, self.schedule = generator, critic, losses, schedule
         self.total_steps = schedule.steps
-        longest = self.phase_at(schedule.steps - 1).clip_length
-        if (losses.adv_t or losses.feature_t) and longest < critic.frames:
+        longest = max(schedule.clip_length, schedule.clip_longest if schedule.clip_double else 0)
+        if (losses.adv_t or losses.feature_t) and longest <= critic.span:
             raise UserError(
-                f"the temporal critic looks at {critic.frames} frames, but clips never grow beyond {longest}: "
-                "raise schedule.clip_length, or set losses.adv_t and losses.feature_t to 0"
+                f"the temporal critic looks at {critic.frames} frames, {critic.span + 1} from first to last, but clips never "
+                f"grow beyond {longest}: raise schedule.clip_length, or set losses.adv_t and losses.feature_t to 0"
             )
-        self.generator = CompositeGenerator(spec.channels, generator)
+        self.foreground = ops.class_channels(spec, generator.foreground, "generator.foreground")
+        self.regions = ops.class_channels(spec, critic.regions, "critic.regions")
+        self.generator = Vid2VidGenerator(spec.channels, generator, self.foreground)
         self.image_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, critic.scales)
         motion_channels = 3 * critic.frames + 2 * (critic.frames - 1)
-        self.temporal_critic = MultiscaleCritic(motion_channels, critic.width, critic.layers, critic.scales)
+        self.temporal_critics = nn.ModuleList(
+            MultiscaleCritic(motion_channels, critic.width, critic.layers, critic.scales) for _ in range(critic.rates)
+        )
         normal_init(self.image_critic)
-        normal_init(self.temporal_critic)
+        normal_init(self.temporal_critics)
+        if self.regions:
+            self.region_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, 1)
+            normal_init(self.region_critic)
         self.trunk: Frozen | None = None  # loaded when training starts
 
         rate = schedule.lr_critic or schedule.lr
@@ -101,13 +78,17 @@ class Vid2Vid(VideoModel):
         self.groups = {
             "g": Group(("generator",), schedule.lr, betas),
             "d": Group(("image_critic",), rate, betas),
-            "t": Group(("temporal_critic",), rate, betas),
+            "t": Group(("temporal_critics",), rate, betas),
         }
+        if self.regions:
+            self.groups["r"] = Group(("region_critic",), rate, betas)
         generator_terms = ("adv", "adv_t", "feature", "feature_t", "perceptual", "flow", "warp", "coherence", "mask")
         self.weights = {
-            "g": {name: getattr(losses, name) for name in (*generator_terms, "reconstruction")},
+            "g": {name: getattr(losses, name) for name in (*generator_terms, "reconstruction")}
+            | {name: getattr(losses, name) if self.regions else 0.0 for name in ("region", "region_feature")},
             "d": {"adv": float(losses.adv > 0), "penalty": losses.penalty},
             "t": {"adv": float(losses.adv_t > 0), "penalty": losses.penalty},
+            "r": {"adv": float(losses.region > 0), "penalty": losses.penalty},
         }
 
     @classmethod
@@ -134,14 +115,23 @@ class Vid2Vid(VideoModel):
         past = self.shape.past
         device = next(iter(maps.values())).device
         height, width = next(iter(maps.values())).shape[-2:]
-        frames = torch.zeros(batch, past, 3, height, width, device=device)
+        frames = self._levels(torch.zeros(batch, past, 3, height, width, device=device))
         old = {k: v.unsqueeze(1).expand(-1, past, *v.shape[1:]) for k, v in maps.items()}
         known = torch.zeros(batch, dtype=torch.bool, device=device)
         if context is not None and context.frames is not None and past:
-            frames = _newest(ops.to_float(context.frames.to(device)), past)
-            old = {k: _newest(context.maps[k].to(device), past) if k in context.maps else v for k, v in old.items()}
+            frames = self._levels(newest(ops.to_float(context.frames.to(device)), past))
+            old = {k: newest(context.maps[k].to(device), past) if k in context.maps else v for k, v in old.items()}
             known = torch.ones_like(known)
         return State(frames, old, known)
+
+    def _levels(self, frames: Tensor) -> tuple[Tensor, ...]:
+        """History ``(B, P, 3, H, W)`` at every active scale."""
+        count = self.generator.active.count
+        if count == 1 or not self.shape.past:
+            return (frames,) * count
+        padded = ops.pad_to_multiple(frames.flatten(1, 2), self.shape.multiple, self.shape.smallest)
+        coarser = ops.pyramid(padded, count)[:0:-1]
+        return (*(level.unflatten(1, frames.shape[1:3]) for level in coarser), frames)
 
     def cell(self, maps: dict[str, Tensor], state: State) -> tuple[Frame, State]:
         """One frame. maps: ids ``(B, H, W)``, others ``(B, C, H, W)``; any H and W (padded inside, cropped on output)."""
@@ -150,8 +140,9 @@ class Vid2Vid(VideoModel):
         steps = [{k: v[:, i] for k, v in state.maps.items()} for i in range(past)] + [maps]
         encoded = torch.cat([ops.encode_maps(m, self.spec) for m in steps], dim=1)
         encoded = ops.pad_to_multiple(encoded, self.shape.multiple, self.shape.smallest)
-        history = ops.pad_to_multiple(state.frames.flatten(1, 2), self.shape.multiple, self.shape.smallest)
-        painted = self.generator(encoded, history, state.known)
+        finest = ops.pad_to_multiple(state.frames[-1].flatten(1, 2), self.shape.multiple, self.shape.smallest)
+        histories = (*(f.flatten(1, 2) for f in state.frames[:-1]), finest)
+        *coarser, painted = self.generator(encoded, histories, state.known)
 
         extras = {
             name: value[..., :height, :width]
@@ -161,10 +152,8 @@ class Vid2Vid(VideoModel):
         extras["first"] = ~state.known
         image = painted.image[..., :height, :width]
         if past:
-            # Frames before the first one do not exist: the first frame stands in for them.
-            repeated = image.unsqueeze(1).expand(-1, past, -1, -1, -1)
-            moved = torch.cat([state.frames[:, 1:], image.unsqueeze(1)], dim=1)
-            frames = torch.where(state.known.view(-1, 1, 1, 1, 1), moved, repeated)
+            images = [*(p.image for p in coarser), image]
+            frames = tuple(moved_on(f, i, state.known) for f, i in zip(state.frames, images, strict=True))
             old = {k: torch.cat([v[:, 1:], maps[k].unsqueeze(1)], dim=1) for k, v in state.maps.items()}
             state = State(frames, old, torch.ones_like(state.known))
         return Frame(image, extras), state
@@ -189,9 +178,9 @@ class Vid2Vid(VideoModel):
             maps = self._checked({k: v.to(device) for k, v in given.items()}, count, len(request.seeds))
             if state is None:
                 state = self.start(len(request.seeds), maps, request.context)
-                if state.frames.shape[-2:] != next(iter(maps.values())).shape[-2:]:
+                if state.frames[-1].shape[-2:] != next(iter(maps.values())).shape[-2:]:
                     raise UserError(
-                        f"the first frame is {state.frames.shape[-1]}x{state.frames.shape[-2]} but the maps are "
+                        f"the first frame is {state.frames[-1].shape[-1]}x{state.frames[-1].shape[-2]} but the maps are "
                         f"{next(iter(maps.values())).shape[-1]}x{next(iter(maps.values())).shape[-2]}: resize it"
                     )
             frame, state = self.cell(maps, state)
@@ -217,13 +206,25 @@ class Vid2Vid(VideoModel):
             self.trunk.to(self.device)
 
     def phase_at(self, step: int) -> Phase:
-        s = self.schedule
+        s, scales = self.schedule, self.shape.scales
+        grown = growth(step, s.steps, scales, s.grow, s.alone)
         length = s.clip_length
         if s.clip_double:
-            length = min(s.clip_length * 2 ** (step // s.clip_double), max(s.clip_longest, s.clip_length))
-        held = s.decay_from * s.steps
-        rate = 1.0 if step < held else max(0.0, (s.steps - step) / max(s.steps - held, 1))
-        return Phase(clip_length=length, bptt=s.bptt, lr=rate)
+            doublings = (step - grown.since) // s.clip_double
+            length = min(s.clip_length * 2**doublings, max(s.clip_longest, s.clip_length))
+        height, width = self.spec.size
+        missing = scales - grown.scales
+        return Phase(
+            clip_length=length,
+            bptt=s.bptt,
+            lr=held_then_falling(step, s.steps, s.decay_from) * s.lr_finer ** (grown.scales - 1),
+            size=(max(height >> missing, 1), max(width >> missing, 1)) if scales > 1 else None,
+            scales=grown.scales,
+            rests=self._resting(grown.scales, grown.alone),
+        )
+
+    def _resting(self, scales: int, alone: bool) -> tuple[str, ...]:
+        return tuple(f"generator.{name}" for name in self.generator.resting(scales, alone))
 
     def training_step(self, clip: Clip, _: Any) -> None:
         assert clip.frames is not None
@@ -233,6 +234,7 @@ class Vid2Vid(VideoModel):
                 f"losses.{', '.join(wanted)} need the real videos' flow: set data.flow to dis, or these to 0"
             )
         phase = self.phase_at(self.steps)
+        self.generator.active.use(phase.scales or 1)
         past = self.shape.past
         context: Clip | None = None
         if past and clip.length > past and self._starts_given():
@@ -240,7 +242,7 @@ class Vid2Vid(VideoModel):
         assert clip.frames is not None
         state = self.start(clip.batch, {k: v[:, 0] for k, v in clip.maps.items()}, context)
         empty = clip.frames.new_zeros(clip.batch, 0, 3, *clip.size, dtype=torch.float32)
-        seen = Seen(empty, empty, None if clip.flow is None else clip.flow[:, :0].float())
+        seen = Seen(empty, empty, None if clip.flow is None else clip.flow[:, :0].float(), 0, 0)
         for chunk in clip.chunks(phase.bptt):
             seen, state = self._chunk(chunk, state, seen)
             state = ops.detach(state)
@@ -254,29 +256,37 @@ class Vid2Vid(VideoModel):
     def _chunk(self, chunk: Clip, state: State, seen: Seen) -> tuple[Seen, State]:
         assert chunk.frames is not None
         real = ops.to_float(chunk.frames)
-        previous = seen.fake[:, -1] if seen.fake.shape[1] else state.frames[:, -1] if self.shape.past else None
-        before = seen.real[:, -1:] if seen.real.shape[1] else state.frames[:, -1:] if self.shape.past else None
+        given = state.frames[-1][:, -1:] if self.shape.past else None
+        previous = seen.fake[:, -1:] if seen.fake.shape[1] else given
+        before = seen.real[:, -1:] if seen.real.shape[1] else given
         fake, state = self.rollout(chunk, state)
         labels = torch.stack(
             [ops.encode_maps({k: v[:, t] for k, v in chunk.maps.items()}, self.spec) for t in range(chunk.length)],
             dim=1,
         )
         flows = None if chunk.flow is None or seen.flow is None else torch.cat([seen.flow, chunk.flow.float()], dim=1)
-        seen = Seen(torch.cat([seen.real, real], dim=1), torch.cat([seen.fake, fake.image], dim=1), flows)
+        pictures = torch.cat([seen.real, real], dim=1), torch.cat([seen.fake, fake.image], dim=1)
+        seen = Seen(*pictures, flows, chunk.length, seen.count + chunk.length)
         # The critics look at the real frames once, for both sides: the generator steps first, so that feature matching
         # compares features of one and the same critic.
         image_real = self._image_real(labels, real)
         motion_real = self._motion_real(seen)
+        regions = self._look_closely(chunk, labels, real, fake) if self.regions else None
         with self.step("g") as terms:
             self._image_terms(terms, labels, real, fake, image_real)
             self._temporal_terms(terms, seen, motion_real)
+            self._region_terms(terms, regions)
             self._flow_terms(terms, chunk, real, fake, before, previous)
         with self.step("d") as terms:
             self._image_critic_terms(terms, labels, real, fake, image_real)
         with self.step("t") as terms:
             self._temporal_critic_terms(terms, seen, motion_real)
-        keep = slice(-(self.critic_shape.frames - 1), None)
-        return Seen(*(None if x is None else x[:, keep].detach() for x in seen)), state  # pyright: ignore[reportArgumentType]
+        if regions is not None:
+            with self.step("r") as terms:
+                self._region_critic_terms(terms, regions)
+        keep = slice(-self.critic_shape.span, None)
+        kept = (None if x is None else x[:, keep].detach() for x in (seen.real, seen.fake, seen.flow))
+        return Seen(*kept, seen.new, seen.count), state  # pyright: ignore[reportArgumentType]
 
     def rollout(self, chunk: Clip, state: State) -> tuple[Rollout, State]:
         """The frames of a chunk, each from the state that the one before it left."""
@@ -300,12 +310,12 @@ class Vid2Vid(VideoModel):
             return None
         return self.image_critic(torch.cat([ops.fold(labels), ops.fold(real)], dim=1))
 
-    def _motion_real(self, seen: Seen) -> Scores | None:
-        """None where there are fewer frames than the temporal critic looks at, or no flow."""
-        enough = seen.flow is not None and seen.real.shape[1] >= self.critic_shape.frames
-        if not enough or not (self.losses.adv_t or self.losses.feature_t):
-            return None
-        return self.temporal_critic(self._motion(seen.real, seen.flow))
+    def _motion_real(self, seen: Seen) -> list[Scores | None]:
+        """Per rate; None where there are too few frames yet, or no flow."""
+        if not (self.losses.adv_t or self.losses.feature_t):
+            return [None] * len(self.temporal_critics)
+        inputs = (self._motion(seen.real, seen, rate) for rate in range(len(self.temporal_critics)))
+        return [None if x is None else critic(x) for critic, x in zip(self.temporal_critics, inputs, strict=True)]
 
     # The critics' sides.
 
@@ -326,18 +336,22 @@ class Vid2Vid(VideoModel):
             a, b = (torch.cat([condition, ops.fold(x.detach())], dim=1) for x in (real, fake.image))
             terms["penalty"] = adversarial.gradient_penalty(lambda x: logits(self.image_critic(x)), a, b)
 
-    def _temporal_critic_terms(self, terms: Terms, seen: Seen, real_scores: Scores | None) -> None:
-        if real_scores is None:
-            terms.skip("adv", "penalty")
-            return
-        fake = self._motion(seen.fake.detach(), seen.flow)
-        if terms.wants("adv"):
-            scores = logits(self.temporal_critic(fake))
-            terms["adv"] = adversarial.critic_loss(self.losses.game, logits(real_scores), scores)
-            self.log("t/accuracy", adversarial.accuracy(logits(real_scores), scores, self.losses.game))
-        if terms.wants("penalty"):
-            real = self._motion(seen.real, seen.flow)
-            terms["penalty"] = adversarial.gradient_penalty(lambda x: logits(self.temporal_critic(x)), real, fake)
+    def _temporal_critic_terms(self, terms: Terms, seen: Seen, real_scores: list[Scores | None]) -> None:
+        losses, penalties = [], []
+        for rate, scores in enumerate(real_scores):
+            critic, fake = self.temporal_critics[rate], self._motion(seen.fake.detach(), seen, rate)
+            if scores is None or fake is None:
+                continue
+            if terms.wants("adv"):
+                guesses = logits(critic(fake))
+                losses.append(adversarial.critic_loss(self.losses.game, logits(scores), guesses))
+                accuracy = adversarial.accuracy(logits(scores), guesses, self.losses.game)
+                self.log("t/accuracy" if not rate else f"t/accuracy_{rate}", accuracy)
+            real = self._motion(seen.real, seen, rate)
+            if terms.wants("penalty") and real is not None:
+                penalties.append(adversarial.gradient_penalty(lambda x, c=critic: logits(c(x)), real, fake))
+        _put(terms, "adv", losses)
+        _put(terms, "penalty", penalties)
 
     # The generator's side.
 
@@ -370,27 +384,67 @@ class Vid2Vid(VideoModel):
         if terms.wants("reconstruction"):
             terms["reconstruction"] = (fake.image - real).abs().mean()
 
-    def _temporal_terms(self, terms: Terms, seen: Seen, real_scores: Scores | None) -> None:
-        if real_scores is None or not (terms.wants("adv_t") or terms.wants("feature_t")):
-            terms.skip("adv_t", "feature_t")
+    def _temporal_terms(self, terms: Terms, seen: Seen, real_scores: list[Scores | None]) -> None:
+        losses, features = [], []
+        for rate, scores in enumerate(real_scores):
+            fake = self._motion(seen.fake, seen, rate)
+            if scores is None or fake is None:
+                continue
+            guesses = self.temporal_critics[rate](fake)
+            if terms.wants("adv_t"):
+                losses.append(adversarial.generator_loss(self.losses.game, logits(guesses)))
+            if terms.wants("feature_t"):
+                features.append(feature_matching(guesses, scores))
+        _put(terms, "adv_t", losses)
+        _put(terms, "feature_t", features)
+
+    # The critic of regions: crops around some classes' pixels.
+
+    def _look_closely(self, chunk: Clip, labels: Tensor, real: Tensor, fake: Rollout) -> Close | None:
+        """Maps with real and generated pictures around the regions; None where no frame has any."""
+        condition = ops.fold(labels)
+        boxes, found = ops.boxes_around(condition[:, list(self.regions)].sum(1) > 0.5)
+        if not found.any():
+            return None
+        size = self.critic_shape.region_size
+
+        def close(x: Tensor) -> Tensor:
+            return ops.crop(x[found], boxes[found], size)
+
+        around = close(condition)
+        real_input = torch.cat([around, close(ops.fold(real))], dim=1)
+        return Close(around, real_input, close(ops.fold(fake.image)), self.region_critic(real_input))
+
+    def _region_terms(self, terms: Terms, regions: Close | None) -> None:
+        if regions is None:
+            terms.skip("region", "region_feature")
             return
-        scores = self.temporal_critic(self._motion(seen.fake, seen.flow))
-        if terms.wants("adv_t"):
-            terms["adv_t"] = adversarial.generator_loss(self.losses.game, logits(scores))
-        if terms.wants("feature_t"):
-            terms["feature_t"] = feature_matching(scores, real_scores)
+        scores = self.region_critic(torch.cat([regions.maps, regions.fake], dim=1))
+        if terms.wants("region"):
+            terms["region"] = adversarial.generator_loss(self.losses.game, logits(scores))
+        if terms.wants("region_feature"):
+            terms["region_feature"] = feature_matching(scores, regions.scores)
+
+    def _region_critic_terms(self, terms: Terms, regions: Close) -> None:
+        fake = torch.cat([regions.maps, regions.fake.detach()], dim=1)
+        if terms.wants("adv"):
+            scores = logits(self.region_critic(fake))
+            terms["adv"] = adversarial.critic_loss(self.losses.game, logits(regions.scores), scores)
+        if terms.wants("penalty"):
+            penalty = adversarial.gradient_penalty(lambda x: logits(self.region_critic(x)), regions.real, fake)
+            terms["penalty"] = penalty
 
     def _flow_terms(
         self, terms: Terms, chunk: Clip, real: Tensor, fake: Rollout, before: Tensor | None, previous: Tensor | None
     ) -> None:
-        """``before`` (B, 1, 3, H, W) and ``previous`` (B, 3, H, W): the real and the generated frame ahead of the chunk."""
+        """``before`` and ``previous``, both (B, 1, 3, H, W): the real and the generated frame ahead of the chunk."""
         names = ("flow", "warp", "coherence", "mask")
         if chunk.flow is None or chunk.confidence is None or before is None or previous is None:
             terms.skip(*names)
             return
         # A frame that was painted without history has no flow to judge.
         sure = chunk.confidence.float() * (~fake.first).float()[..., None, None, None]
-        earlier_fakes = torch.cat([previous.unsqueeze(1), fake.image[:, :-1]], dim=1).detach()
+        earlier_fakes = torch.cat([previous, fake.image[:, :-1]], dim=1).detach()
         if terms.wants("coherence"):
             moved = ops.warp(ops.fold(earlier_fakes), ops.fold(chunk.flow.float()))
             terms["coherence"] = masked_l1(ops.fold(fake.image), moved, ops.fold(sure))
@@ -398,7 +452,8 @@ class Vid2Vid(VideoModel):
             terms.skip("flow", "warp", "mask")
             return
         if terms.wants("flow"):
-            terms["flow"] = masked_l1(fake.flow, chunk.flow, sure)
+            # In pixels of the finest scale, which grow with it (specification of the public code: lambda_F / 2^(S-1)).
+            terms["flow"] = masked_l1(fake.flow, chunk.flow, sure) / 2 ** (self.generator.active.count - 1)
         if terms.wants("warp"):
             earlier = torch.cat([before, real[:, :-1]], dim=1)
             terms["warp"] = masked_l1(ops.warp(ops.fold(earlier), ops.fold(fake.flow)), ops.fold(real), ops.fold(sure))
@@ -409,21 +464,32 @@ class Vid2Vid(VideoModel):
         """The images that the image terms judge: the composed one, and the hallucinated one where it differs."""
         return [fake.image, fake.raw] if self.losses.raw and fake.flow is not None else [fake.image]
 
-    def _motion(self, frames: Tensor, flow: Tensor | None) -> Tensor:
-        """What the temporal critic sees: every K consecutive frames and the K-1 real flows between them.
+    def _motion(self, frames: Tensor, seen: Seen, rate: int) -> Tensor | None:
+        """What a temporal critic sees: every K frames, K^rate apart, that end in the present chunk, and the K-1 real flows
+        between them; None where there are too few frames yet, or no flow.
 
-        frames ``(B, N, 3, H, W)``, flow ``(B, N, 2, H, W)``. Returns ``(B * (N - K + 1), 3 K + 2 (K - 1), H, W)``. At most K-1
-        frames are kept from earlier chunks, so every run ends in the present one and none is seen twice.
+        frames ``(B, N, 3, H, W)`` are those of ``seen``. Returns ``(B * windows, 3 K + 2 (K - 1), H, W)``. Every run of a
+        clip is seen once, whatever the chunks.
         """
-        assert flow is not None
         k = self.critic_shape.frames
-        images = ops.windows(frames, k).flatten(1, 2)
-        motion = ops.windows(flow, k)[:, 1:].flatten(1, 2) / self.shape.flow_scale
-        return torch.cat([images, motion], dim=1)
+        stride = k**rate
+        span = stride * (k - 1)
+        count = min(seen.new, frames.shape[1] - span)
+        if seen.flow is None or count < 1:
+            return None
+        recent = slice(frames.shape[1] - count - span, None)
+        images = ops.windows(frames[:, recent], k, stride).flatten(1, 2)
+        flow = ops.windows(ops.strided_flow(seen.flow, stride)[:, recent], k, stride)[:, 1:]
+        motion = torch.cat([images, flow.flatten(1, 2) / self.shape.flow_scale], dim=1)
+        if not (rate and self.critic_shape.sparse):
+            return motion
+        ends = torch.arange(seen.count - count, seen.count).repeat(frames.shape[0]) % stride == stride - 1
+        return motion[ends.to(motion.device)] if ends.any() else None
 
 
-def _newest(x: Tensor, count: int) -> Tensor:
-    """The last ``count`` of ``(B, T, ...)``; the oldest is repeated where there are fewer."""
-    if x.shape[1] < count:
-        x = torch.cat([x[:, :1].expand(-1, count - x.shape[1], *x.shape[2:]), x], dim=1)
-    return x[:, -count:]
+def _put(terms: Terms, name: str, values: list[Tensor]) -> None:
+    """The sum of a term's parts; without any, this clip cannot give it."""
+    if values:
+        terms[name] = torch.stack(values).sum()
+    else:
+        terms.skip(name)

@@ -1,13 +1,14 @@
 """Networks of vid2vid (Wang et al. 2018): plain torch, bottom-up, no loss, no files.
 
 The composite generator paints frame t as ``m * h + (1 - m) * warp(x[t-1], w)`` (equation 4): a hallucinated image h,
-an occlusion mask m and a flow w, all predicted from the current and past maps and the past generated frames.
+an occlusion mask m and a flow w, all predicted from the current and past maps and the past generated frames. Finer
+generators add detail at twice the size (section 3.3), and a foreground branch paints chosen classes (equation 9).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,20 +16,30 @@ from torch.utils.checkpoint import checkpoint
 
 from videosynth import ops
 from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
+from videosynth.nn.growing import ActiveScales
+from videosynth.types import UserError
 
 
 @dataclass(frozen=True)
 class GeneratorShape:
-    """The size of a composite generator. The defaults are the paper's coarsest scale.
+    """The size of a generator. The defaults are the paper's coarsest scale.
 
     Attributes:
-        width: channels at full resolution (ngf); they double with each halving.
+        width: channels at full resolution of the coarsest scale (ngf); they double with each halving.
         downsamples: halvings of height and width before the residual blocks.
         blocks: residual blocks; the first half (rounded up) in each trunk, the rest in each branch.
+        scales: spatial scales; each finer one doubles the size of the frames and halves the width.
+        finer_blocks: residual blocks of a finer scale.
+        foreground: classes (names or ids) that a branch of its own paints, such as car; none: no branch.
+        foreground_rule: replace (the foreground replaces the whole frame there, as the public code does it) or blend (it
+            replaces the hallucinated image only, equation 9 of the paper).
         past: past frames (and past maps) that the generator looks at; 0 makes a per-frame model.
-        flow_scale: pixels that the flow head's output 1 stands for (20 in the reference, for frames 512 wide or more).
+        flow_scale: pixels that the flow head's output 1 stands for at the coarsest scale (20 in the reference, for frames
+            512 wide or more); it doubles with each finer scale.
         refresh: smallest value of the mask: the share of the hallucinated image that every frame gets at least. 0 is the
             paper's; above it, blur and errors of repeated warping fade away however long the video is.
+        persist: smallest share of the warped previous frame, where there is one. 0 is the paper's; above it, hallucinated
+            details that differ from frame to frame flicker less. refresh + persist is below 1.
         flow: predict flow and mask and warp the previous frame; off, the hallucinated image is the frame.
         checkpointing: recompute activations in the backward pass (less memory, about a third more time).
     """
@@ -36,16 +47,35 @@ class GeneratorShape:
     width: int = 128
     downsamples: int = 3
     blocks: int = 9
+    scales: int = 1
+    finer_blocks: int = 3
+    foreground: tuple[str, ...] = ()
+    foreground_rule: Literal["replace", "blend"] = "replace"
     past: int = 2
     flow_scale: float = 20.0
     refresh: float = 0.0
+    persist: float = 0.0
     flow: bool = True
     checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.blocks, self.scales, self.finer_blocks) < 1 or min(self.past, self.downsamples) < 0:
+            raise UserError(
+                "generator.width, blocks, scales and finer_blocks must be 1 or more, past and downsamples 0 or more"
+            )
+        if not self.past and self.flow:
+            raise UserError(
+                "without past frames there is nothing to warp: set generator.flow to false, or past to 1 or more"
+            )
+        if min(self.refresh, self.persist) < 0 or self.refresh + self.persist >= 1:
+            raise UserError("generator.refresh and generator.persist must be 0 or more, together less than 1")
+        if self.width % 2 ** (self.scales - 1 + bool(self.foreground)):
+            raise UserError(f"generator.width {self.width} cannot be halved for every finer scale: choose a power of 2")
 
     @property
     def multiple(self) -> int:
         """Height and width must be multiples of this."""
-        return 2**self.downsamples
+        return 2 ** (self.downsamples + self.scales - 1)
 
     @property
     def smallest(self) -> int:
@@ -54,81 +84,166 @@ class GeneratorShape:
 
 
 class Painted(NamedTuple):
-    """What the composite generator says about one frame. Without flow, ``image`` is ``raw`` and the rest is None."""
+    """What a scale says about one frame. Without flow, ``image`` is ``raw``; what there is not is None."""
 
     image: Tensor  # (B, 3, H, W) in [-1, 1], the composed frame
-    raw: Tensor  # (B, 3, H, W) the hallucinated image h
+    raw: Tensor  # (B, 3, H, W) the hallucinated image h (with the foreground in it)
     flow: Tensor | None  # (B, 2, H, W) pixels, backward
     mask: Tensor | None  # (B, 1, H, W) in [0, 1], 1 where the hallucinated image is used
     warped: Tensor | None  # (B, 3, H, W) the previous frame, warped
+    foreground: Tensor | None  # (B, 3, H, W) the foreground branch's image
 
 
-def trunk(inputs: int, shape: GeneratorShape) -> nn.Sequential:
-    """Encoder: 7x7 entry, halvings with doubling width, first half of the residual blocks."""
-    layers = entry(inputs, shape.width)
-    for k in range(shape.downsamples):
-        layers += down(shape.width * 2**k, shape.width * 2 ** (k + 1))
-    deep = shape.width * 2**shape.downsamples
-    layers += [ResidualBlock(deep) for _ in range(shape.blocks - shape.blocks // 2)]
-    return nn.Sequential(*layers)
+class Features(NamedTuple):
+    """What a scale hands to the next finer one: features before the last convolutions, of its own size."""
+
+    image: Tensor
+    flow: Tensor | None
+    foreground: Tensor | None
 
 
-def branch(shape: GeneratorShape) -> nn.Sequential:
-    """Decoder: second half of the residual blocks, then doublings back to full resolution."""
-    deep = shape.width * 2**shape.downsamples
-    layers: list[nn.Module] = [ResidualBlock(deep) for _ in range(shape.blocks // 2)]
-    for k in reversed(range(shape.downsamples)):
-        layers += up(shape.width * 2 ** (k + 1), shape.width * 2**k)
-    return nn.Sequential(*layers)
+def _deepen(inputs: int, width: int, halvings: int) -> list[nn.Module]:
+    layers = entry(inputs, width)
+    for k in range(halvings):
+        layers += down(width * 2**k, width * 2 ** (k + 1))
+    return layers
 
 
-class CompositeGenerator(nn.Module):
-    """Label and history trunks, hallucination branch, flow and mask branch (specification 1.2, appendix A of the paper).
+def _raise(width: int, doublings: int) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for k in reversed(range(doublings)):
+        layers += up(width * 2 ** (k + 1), width * 2**k)
+    return layers
 
-    ``map_channels`` are the channels of one frame's maps.
+
+def _residual(channels: int, count: int) -> list[nn.Module]:
+    return [ResidualBlock(channels) for _ in range(count)]
+
+
+class Scale(nn.Module):
+    """One spatial scale: label and history trunks are summed; an image branch and a flow branch go up again.
+
+    ``inputs`` are the channels of all maps it looks at, ``index`` counts the scales from the coarsest.
     """
 
-    def __init__(self, map_channels: int, shape: GeneratorShape) -> None:
+    def __init__(self, inputs: int, shape: GeneratorShape, index: int) -> None:
         super().__init__()
         self.shape = shape
-        self.label_trunk = trunk(map_channels * (shape.past + 1), shape)
-        self.image_branch = branch(shape)
-        self.image_head = nn.Sequential(*conv7(shape.width, 3), nn.Tanh())
+        self.flow_scale = shape.flow_scale * 2**index
+        width = shape.width // 2**index
+        if index == 0:
+            halvings, deep = shape.downsamples, width * 2**shape.downsamples
+            in_trunk, in_branch = shape.blocks - shape.blocks // 2, shape.blocks // 2
+        else:
+            halvings, deep, in_trunk, in_branch = 1, 2 * width, 0, shape.finer_blocks
+
+        def branch() -> nn.Sequential:
+            return nn.Sequential(*_residual(deep, in_branch), *_raise(width, halvings))
+
+        self.label_trunk = nn.Sequential(*_deepen(inputs, width, halvings), *_residual(deep, in_trunk))
         if shape.past:
-            self.history_trunk = trunk(3 * shape.past, shape)
+            self.history_trunk = nn.Sequential(*_deepen(3 * shape.past, width, halvings), *_residual(deep, in_trunk))
+        self.image_branch = branch()
+        self.image_head = nn.Sequential(*conv7(width, 3), nn.Tanh())
         if shape.flow:
-            self.flow_branch = branch(shape)
-            self.flow_head = nn.Sequential(*conv7(shape.width, 2))
-            self.mask_head = nn.Sequential(*conv7(shape.width, 1), nn.Sigmoid())
-        normal_init(self)
+            self.flow_branch = branch()
+            self.flow_head = nn.Sequential(*conv7(width, 2))
+            self.mask_head = nn.Sequential(*conv7(width, 1), nn.Sigmoid())
+        if shape.foreground:
+            thin = width // 2 if shape.downsamples > 2 else width
+            thick = thin * 2**halvings
+            self.foreground_trunk = nn.Sequential(*_deepen(inputs, thin, halvings))
+            blocks = shape.blocks if index == 0 else shape.finer_blocks
+            self.foreground_branch = nn.Sequential(*_residual(thick, blocks), *_raise(thin, halvings))
+            self.foreground_head = nn.Sequential(*conv7(thin, 3), nn.Tanh())
+
+    def heads(self) -> list[str]:
+        """Names of the last convolutions, which only this scale's own frames need."""
+        return [name for name, _ in self.named_children() if name.endswith("_head")]
+
+    def forward(
+        self, maps: Tensor, history: Tensor, known: Tensor, there: Tensor | None, coarse: Features | None
+    ) -> tuple[Painted, Features]:
+        """maps ``(B, inputs, H, W)``, history ``(B, past * 3, H, W)``, both oldest first; known ``(B,)`` bool: whether the
+        item has a previous frame (else its frame is the hallucinated image); there ``(B, 1, H, W)`` in [0, 1]: where the
+        foreground is; coarse: features of the next coarser scale, ``(B, 2 * width, H/2, W/2)``.
+        """
+        told = known.view(-1, 1, 1, 1)
+        features = self._run(self.label_trunk, maps)
+        if self.shape.past:
+            # Without history the trunk would normalise a constant image: rounding errors, amplified 300-fold per layer,
+            # would come out as noise as strong as the features. So an unknown history adds nothing.
+            features = features + told.to(maps.dtype) * self._run(self.history_trunk, history)
+        image = self._run(self.image_branch, features if coarse is None else features + coarse.image)
+        raw = self.image_head(image).float()
+        foreground = front = None
+        if self.shape.foreground and there is not None:
+            seen = self._run(self.foreground_trunk, maps)
+            front = self._run(self.foreground_branch, seen if coarse is None else seen + coarse.foreground)
+            foreground = self.foreground_head(front).float()
+            behind, raw = raw, there * foreground + (1 - there) * raw
+        if not self.shape.flow:
+            return Painted(raw, raw, None, None, None, foreground), Features(image, None, front)
+
+        motion = self._run(self.flow_branch, features if coarse is None else features + coarse.flow)
+        flow = self.flow_head(motion).float() * self.flow_scale
+        mask = self.shape.refresh + (1 - self.shape.refresh - self.shape.persist) * self.mask_head(motion).float()
+        mask = torch.where(told, mask, 1.0)
+        warped = ops.warp(history[:, -3:].float(), flow)
+        if foreground is not None and there is not None and self.shape.foreground_rule == "replace":
+            composed = there * foreground + (1 - there) * (mask * behind + (1 - mask) * warped)
+        else:
+            composed = mask * raw + (1 - mask) * warped
+        return Painted(composed, raw, flow, mask, warped, foreground), Features(image, motion, front)
 
     def _run(self, module: nn.Module, x: Tensor) -> Tensor:
         if self.shape.checkpointing and torch.is_grad_enabled():
             return checkpoint(module, x, use_reentrant=False)  # pyright: ignore[reportReturnType]
         return module(x)
 
-    def forward(self, maps: Tensor, history: Tensor, known: Tensor) -> Painted:
-        """One frame.
 
-        maps ``(B, (past + 1) * C, H, W)``, oldest first; history ``(B, past * 3, H, W)``, oldest first, zeros where there
-        is none; known ``(B,)`` bool: whether the item has a previous frame (else its frame is the hallucinated image).
-        H and W are multiples of ``shape.multiple``.
+class Vid2VidGenerator(nn.Module):
+    """All spatial scales, the coarsest first. ``map_channels`` are the channels of one frame's maps, ``foreground`` those
+    among them that belong to the foreground.
+    """
+
+    def __init__(self, map_channels: int, shape: GeneratorShape, foreground: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.shape = shape
+        self.map_channels = map_channels
+        self.foreground = foreground
+        self.active = ActiveScales(shape.scales)
+        inputs = map_channels * (shape.past + 1)
+        self.scales = nn.ModuleList(Scale(inputs, shape, index) for index in range(shape.scales))
+        normal_init(self)
+
+    def resting(self, active: int, alone: bool) -> list[str]:
+        """Names of the submodules that do not train while the coarsest ``active`` scales are in use (the finest of them
+        ``alone``): the finer scales, and the coarser scales' last convolutions, whose frames are nobody's but their own
+        history.
+        """
+        names = [f"scales.{k}" for k in range(active, len(self.scales))]
+        for k in range(active - 1):
+            heads = self.scales[k].heads()  # pyright: ignore[reportCallIssue]
+            names += [f"scales.{k}"] if alone else [f"scales.{k}.{head}" for head in heads]
+        return names
+
+    def forward(self, maps: Tensor, histories: tuple[Tensor, ...], known: Tensor) -> tuple[Painted, ...]:
+        """One frame at every active scale, the coarsest first.
+
+        maps ``(B, (past + 1) * C, H, W)``, oldest first, H and W multiples of ``shape.multiple``; histories: one
+        ``(B, past * 3, h, w)`` per active scale, the coarsest first, zeros where there is none; known ``(B,)`` bool.
         """
         dtype = next(self.parameters()).dtype  # bf16 where the weights were made so
-        features = self._run(self.label_trunk, maps.to(dtype))
-        if self.shape.past:
-            # Without history the trunk would normalise a constant image: rounding errors, amplified 300-fold per layer,
-            # would come out as noise as strong as the features. So an unknown history adds nothing.
-            told = known.view(-1, 1, 1, 1).to(dtype)
-            features = features + told * self._run(self.history_trunk, history.to(dtype))
-        raw = self.image_head(self._run(self.image_branch, features)).float()
-        if not self.shape.flow:
-            return Painted(raw, raw, None, None, None)
-
-        motion = self._run(self.flow_branch, features)
-        flow = self.flow_head(motion).float() * self.shape.flow_scale
-        first = ~known.view(-1, 1, 1, 1)
-        mask = self.shape.refresh + (1 - self.shape.refresh) * self.mask_head(motion).float()
-        mask = torch.where(first, 1.0, mask)
-        warped = ops.warp(history[:, -3:].float(), flow)
-        return Painted(mask * raw + (1 - mask) * warped, raw, flow, mask, warped)
+        count = self.active.count
+        levels = ops.pyramid(maps, count)[::-1]
+        painted: list[Painted] = []
+        coarse: Features | None = None
+        for scale, level, history in zip(self.scales, levels, histories, strict=False):
+            there = None
+            if self.foreground:
+                now = level[:, -self.map_channels :]
+                there = now[:, list(self.foreground)].sum(1, keepdim=True).clamp(0, 1).float()
+            frame, coarse = scale(level.to(dtype), history.to(dtype), known, there, coarse)
+            painted.append(frame)
+        return tuple(painted)

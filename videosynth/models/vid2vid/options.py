@@ -18,16 +18,31 @@ class CriticShape:
         layers: strided layers (n_layers_D).
         scales: image scales (num_D).
         frames: frames that the temporal critic sees at once (K).
+        rates: temporal critics; each next one looks at frames K times further apart.
+        sparse: the slower critics look only at every K-th (K^2-th, ...) run of frames that ends in a new one.
+        regions: classes (names or ids) on whose surroundings a further critic looks closely; none: no such critic.
+        region_size: height and width in pixels of what that critic sees.
     """
 
     width: int = 64
     layers: int = 3
     scales: int = 2
     frames: int = 3
+    rates: int = 1
+    sparse: bool = False
+    regions: tuple[str, ...] = ()
+    region_size: int = 64
 
     def __post_init__(self) -> None:
-        if min(self.width, self.layers, self.scales) < 1 or self.frames < 2:
-            raise UserError("critic.width, layers and scales must be 1 or more, critic.frames 2 or more")
+        if min(self.width, self.layers, self.scales, self.rates) < 1 or self.frames < 2:
+            raise UserError("critic.width, layers, scales and rates must be 1 or more, critic.frames 2 or more")
+        if self.region_size < 16:
+            raise UserError("critic.region_size must be 16 or more")
+
+    @property
+    def span(self) -> int:
+        """Frames before a frame that the slowest temporal critic needs."""
+        return self.frames ** (self.rates - 1) * (self.frames - 1)
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,8 @@ class Losses:
         mask: occlusion mask towards 0 (warp) where the reference flow is reliable.
         reconstruction: mean absolute difference to the real frame (not in the paper: 0).
         raw: factor on the image terms (adv, feature, perceptual) of the hallucinated image.
+        region: critic of the regions (critic.regions).
+        region_feature: feature matching with it.
         penalty: gradient penalty of the critics (for wasserstein).
         network: perceptual network: a weights path, vgg19 or squeezenet (downloaded), or none.
     """
@@ -63,6 +80,8 @@ class Losses:
     mask: float = 1.0
     reconstruction: float = 0.0
     raw: float = 1.0
+    region: float = 2.0
+    region_feature: float = 20.0
     penalty: float = 0.0
     network: str = "vgg19"
 
@@ -79,9 +98,13 @@ class Schedule:
         steps: training steps in all.
         decay_from: share of the training after which the learning rate falls linearly to 0.
         clip_length: frames per training clip at the start.
-        clip_double: steps after which the clip length doubles, again and again (0: never).
+        clip_double: steps after which the clip length doubles, again and again (0: never); a new scale begins with
+            clip_length again.
         clip_longest: clips grow no longer than this.
         bptt: frames of truncated back-propagation through time; each such chunk of a clip is one optimizer step.
+        grow: share of the training that the coarser scales have together (with generator.scales above 1).
+        alone: share of each finer scale's time during which only its own networks train.
+        lr_finer: factor on the learning rate with each finer scale.
         start: how training clips begin: self (no history), given (real frames first), or both (half of each).
         lr: learning rate of Adam.
         lr_critic: learning rate of the critics (0: the same).
@@ -94,6 +117,9 @@ class Schedule:
     clip_double: int = 25_000
     clip_longest: int = 24
     bptt: int = 1
+    grow: float = 0.5
+    alone: float = 0.25
+    lr_finer: float = 0.5
     start: Literal["self", "given", "both"] = "both"
     lr: float = 2e-4
     lr_critic: float = 0.0
@@ -102,3 +128,5 @@ class Schedule:
     def __post_init__(self) -> None:
         if min(self.steps, self.clip_length, self.bptt) < 1:
             raise UserError("schedule.steps, clip_length and bptt must be 1 or more")
+        if not 0 < self.grow < 1 or not 0 <= self.alone < 1:
+            raise UserError("schedule.grow must lie between 0 and 1, schedule.alone in 0..1, below 1")

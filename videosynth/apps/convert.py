@@ -1,0 +1,33 @@
+"""`videosynth convert`: weights of other implementations -> a run folder."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from videosynth.files import atomic
+from videosynth.models import CONVERTERS
+from videosynth.types import UserError
+
+
+def convert(kind: str, folder: Path, out: Path, epoch: str, foreground: tuple[str, ...] | None) -> None:
+    """Write a run folder.
+
+    Raises:
+        UserError: an unknown kind of weights; something in the way; tensors that do not fit.
+    """
+    if kind not in CONVERTERS:
+        raise UserError(f"cannot convert {kind!r}: choose from {', '.join(CONVERTERS)}")
+    if out.exists():
+        raise UserError(f"{out} is in the way: choose another --out")
+    options = {} if foreground is None else {"foreground": foreground}
+    converted = importlib.import_module(CONVERTERS[kind]).convert(folder, epoch, **options)
+    with atomic(out) as part:
+        part.mkdir()
+        converted.model.save(part)
+    count = sum(p.numel() for name in converted.model.exported for p in getattr(converted.model, name).parameters())
+    print(f"every tensor has its place: {count:,} parameters")
+    for what, number in converted.left_out.items():
+        print(f"left out: {number} {what}")
+    print(f"wrote {out}: weights.safetensors, model.json")
+    print(f"next: videosynth generate {out} --maps DIR --out video.mp4")
