@@ -53,6 +53,20 @@ class Explosive(Translation):
             terms["l1"] = fake.mean() * float("nan")
 
 
+class Steep(Translation):
+    def learn(self, fake, clip):
+        with self.step("g") as terms:
+            terms["l1"] = (fake * 0).abs().mean().sqrt()  # 0, with a slope that is not a number
+
+
+def test_non_finite_gradient_keeps_the_weights():
+    model = Steep.tiny()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(UserError, match="the gradient of the group g is not finite"):
+        train_steps(model, random_clip(model.spec, 1, 4), 1)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
 def test_non_finite_loss_names_the_term_and_keeps_the_weights():
     model = Explosive.tiny()
     before = {k: v.clone() for k, v in model.state_dict().items()}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -160,6 +163,22 @@ def test_after_an_exception_the_old_file_is_all_there_is(tmp_path, error):
             fail(part)
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "old.png").write_text("old")
+    usual = os.replace
+
+    def refuses(source, target):
+        if Path(target) == tmp_path / "frames" and Path(source).name == "frames":
+            raise OSError(errno.EACCES, "no")
+        usual(source, target)
+
+    monkeypatch.setattr(files.os, "replace", refuses)
+    with pytest.raises(UserError, match="permission denied"), files.atomic(tmp_path / "frames") as part:
+        part.mkdir()
+    assert (tmp_path / "frames" / "old.png").read_text() == "old"
 
 
 def test_nothing_left(tmp_path):

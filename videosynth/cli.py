@@ -73,7 +73,9 @@ def train(arguments: list[str]) -> None:
 def generate(arguments: list[str]) -> None:
     p = _parser("generate", "Make videos with a trained model.")
     p.add_argument("run", help="run folder, or owner/name on the hub")
-    p.add_argument("--maps", help="label maps: a data set, a folder of pictures, or a lossless video")
+    p.add_argument(
+        "--maps", help="label maps: a data set, a folder of pictures, a lossless video, or world:street[:SEED]"
+    )
     p.add_argument("--out", default="video.mp4", help=".mp4 .mkv .gif, or a folder of pictures (default: video.mp4)")
     p.add_argument("--frames", type=int, help="at most this many frames")
     p.add_argument("--slice", help="which frames of each sequence, such as 64:80")
@@ -98,7 +100,7 @@ def generate(arguments: list[str]) -> None:
 def evaluate(arguments: list[str]) -> None:
     p = _parser("evaluate", "Measure runs on a data set, beside baselines: report.json and report.html.")
     p.add_argument("runs", nargs="*", help="run folders")
-    p.add_argument("--data.root", dest="root", help="data set with images and maps")
+    p.add_argument("--data.root", dest="root", help="data set with images and maps, or world:street[:SEED,SEED]")
     p.add_argument("--out", help="folder to write")
     p.add_argument("--slice", help="frames to generate and measure, such as 64:80")
     p.add_argument("--train-slice", help="frames the baselines may learn from, such as 0:64")

@@ -66,7 +66,13 @@ def atomic(path: Path | str) -> Iterator[Path]:
             if part.is_dir() and path.is_dir():
                 old = folder / "old"
                 os.replace(path, old)
-            os.replace(part, path)
+                try:
+                    os.replace(part, path)
+                except OSError:
+                    os.replace(old, path)
+                    raise
+            else:
+                os.replace(part, path)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -99,6 +105,12 @@ def nothing_left(folder: Path | str, unless: str) -> Iterator[None]:
                 for path in set(folder.iterdir()) - before:
                     shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             raise
+
+
+def cache_folder() -> Path:
+    """Where what can be made again is kept: ``$VIDEOSYNTH_CACHE``, else ``videosynth`` in the user's cache folder."""
+    own = os.environ.get("VIDEOSYNTH_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "videosynth"
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -55,6 +55,16 @@ class Counting:
         return flow, np.ones((1, *current.shape[:2]), np.float32)
 
 
+def test_an_id_that_the_scan_missed_is_refused(root):
+    index = index_folder(root)
+    spec = index.spec(SIZE)
+    write_image(root / "labels" / "4.png", np.full(SIZE, 9, np.uint8))
+    data = ClipDataset(index, spec)
+    assert data[plain(0)].length == 3
+    with pytest.raises(UserError, match=r"4\.png holds the id 9; .* dataset.yaml"):
+        _ = data[plain(3)]
+
+
 def plain(start: int = 0, stride: int = 1, length: int = 3, size: tuple[int, int] = SIZE, **changes: object) -> Draw:
     return Draw(0, start, stride, length, size, SIZE, (0.0, 0.0), False, None, 0)._replace(**changes)
 

@@ -113,6 +113,58 @@ def test_killed_and_resumed_equals_uninterrupted(data, tmp_path, workers):
     assert record["steps"] == 7
 
 
+def begun(data: Path, out: Path, steps: int) -> subprocess.Popen[str]:
+    """A training in a process of its own, returned when it has written its first checkpoint."""
+    command = [sys.executable, "-m", "videosynth", "train", *SMALL, "--data.root", str(data), "--out", str(out)]
+    command += ["--model.schedule.steps", str(steps), "--data.workers", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    deadline = time.monotonic() + 120
+    while not (out / "last.ckpt").exists():
+        assert process.poll() is None, process.communicate()[1][-2000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_told_to_end_saves_its_last_step(data, tmp_path, number):
+    process = begun(data, tmp_path / "run", 10_000)
+    process.send_signal(number)
+    told = process.communicate(timeout=120)[1]
+    assert process.returncode == 130, told
+    assert f"go on with: videosynth train --resume {tmp_path / 'run'}" in told
+    assert "Traceback" not in told
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["status"] == "stopped"
+    step = read_checkpoint(tmp_path / "run" / "last.ckpt")["step"]
+    assert record["steps"] == step
+    more = ["--model.schedule.steps", str(step + 1), "--run.checkpoint_every", "7"]
+    assert main(["train", "--resume", str(tmp_path / "run"), *more]) == 0
+    assert read_checkpoint(tmp_path / "run" / "last.ckpt")["step"] == step + 1
+    assert "checkpoint_every: 7" in (tmp_path / "run" / "config.yaml").read_text(), "what a resume changed is kept"
+
+
+def test_the_best_checkpoint_is_known_to_the_last(data, tmp_path):
+    options = ["--run.validate_every", "2", "--run.metric", "ssim", "--data.workers", "0"]
+    assert run(data, tmp_path / "run", "--model.schedule.steps", "4", *options) == 0
+    best = read_checkpoint(tmp_path / "run" / "best.ckpt")
+    last = read_checkpoint(tmp_path / "run" / "last.ckpt")
+    assert last["best"] == best["best"]
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["best"] == pytest.approx(best["best"])
+
+
+def test_a_resume_from_elsewhere_says_where_to_go(data, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(data.parent)
+    options = ("--model.schedule.steps", "1", "--data.workers", "0")
+    assert run(Path(data.name), tmp_path / "run", *options) == 0
+    monkeypatch.chdir(tmp_path)
+    capsys.readouterr()
+    assert main(["train", "--resume", str(tmp_path / "run"), "--model.schedule.steps", "2"]) == 2
+    told = capsys.readouterr().err
+    assert f"resume from {data.parent}" in told
+
+
 def test_seeds_matter(data, tmp_path):
     options = ("--model.schedule.steps", "1", "--data.workers", "0")
     assert run(data, tmp_path / "a", *options) == 0

@@ -74,6 +74,21 @@ def test_the_mask_weighs_the_hallucinated_image():
         assert torch.allclose(frame.image, frame.extras[part], atol=1e-5), part
 
 
+def test_bounds_of_the_mask():
+    model = tiny(shape={"refresh": 0.2, "persist": 0.3})
+    clip = random_clip(model.spec, 1, 3)
+    state = model.start(1, maps_at(clip, 2), clip[:2])
+    for bias, share in ((60.0, 0.7), (-60.0, 0.2)):
+        model.generator.mask_head[1].bias.data.fill_(bias)
+        with torch.no_grad():
+            frame, _ = model.cell(maps_at(clip, 2), state)
+        assert torch.allclose(frame.extras["mask"], torch.tensor(share), atol=1e-5)
+        alone, _ = model.cell(maps_at(clip, 2), model.start(1, maps_at(clip, 2)))
+        assert (alone.extras["mask"] == 1).all(), "without history there is nothing to keep"
+    with pytest.raises(UserError, match="together less than 1"):
+        tiny(shape={"refresh": 0.5, "persist": 0.5})
+
+
 def test_the_first_frame_is_hallucinated():
     model = tiny()
     clip = random_clip(model.spec, 2, 3)
@@ -110,6 +125,12 @@ def test_items_with_and_without_history_share_a_batch():
 def repeated(x: Tensor, height: int, width: int) -> Tensor:
     rows, columns = torch.arange(height).clamp(max=x.shape[-2] - 1), torch.arange(width).clamp(max=x.shape[-1] - 1)
     return x[..., rows, :][..., columns]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 8), (8, 40)])
+def test_frames_smaller_than_the_deepest_maps_allow(size):
+    model = tiny(size=size, shape={"downsamples": 3})
+    assert frames_of(model, request_for(model, random_clip(model.spec, 1, 3))).shape == (1, 3, 3, *size)
 
 
 @pytest.mark.parametrize("size", [(17, 23), (16, 25), (19, 24), (20, 24)])
@@ -370,10 +391,12 @@ def test_every_game_trains(game):
 
 
 def test_clips_without_flow_train_what_they_can():
-    model = tiny()
-    clip = random_clip(model.spec, 1, 4)
+    clip = random_clip(tiny().spec, 1, 4)
     clip.flow = clip.confidence = None
-    watch = train_steps(model, clip, 1)
+    with pytest.raises(UserError, match=r"losses.adv_t, feature_t, flow, warp, coherence, mask need .* data.flow"):
+        train_steps(tiny(), clip, 1)
+    off = dict.fromkeys(("adv_t", "feature_t", "flow", "warp", "coherence", "mask"), 0.0)
+    watch = train_steps(tiny(replace(LOSSES, **off)), clip, 1)
     assert {k for k in watch.losses[0] if k.startswith("g/")} == {"g/adv", "g/feature"}
 
 

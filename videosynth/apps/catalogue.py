@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jsonargparse import Namespace
 
 from videosynth.apps.train import config_path, parse, parser, presets
 from videosynth.models import MODELS, model_class
@@ -15,9 +16,14 @@ def example_spec(size: tuple[int, int]) -> DataSpec:
     return DataSpec(maps=(MapSpec("labels", "classes", 35), MapSpec("instances", "instances", 1)), size=size)
 
 
+def options_of(preset: str) -> Namespace:
+    """What a training with this preset and nothing else would be told."""
+    return parse(parser(), ["--config", str(config_path(preset)), "--out", "unused"])
+
+
 def build(preset: str, spec: DataSpec | None = None, device: str = "cpu") -> VideoModel:
     """The model of a preset, for the example spec unless another is given. On ``meta`` it holds no memory."""
-    options = parse(parser(), ["--config", str(config_path(preset)), "--out", "unused"])
+    options = options_of(preset)
     chosen = options.model.as_dict()
     kind = next(model_class(n) for n, path in MODELS.items() if path == chosen["class_path"])
     size = options.data.size

@@ -31,6 +31,7 @@ def compare(options: Namespace) -> None:
         _tell_votes(options.votes)
         return
     device = pick_device(options.device)
+    torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
     models = {_name(run, options.runs): load(run, options.trust).to(device) for run in options.runs}
     spec = _shared_spec(models)
     truths = _truths(options.root, spec, options.slice, options.phase)
@@ -96,7 +97,7 @@ def _shared_spec(models: dict[str, VideoModel]) -> DataSpec:
 
 
 def _truths(root: str, spec: DataSpec, part: str | None, phase: str) -> Iterator[Truth]:
-    for driving in open_maps(root, spec, part, phase):
+    for driving in open_maps(root, spec, part, phase, real=True):
         yield Truth.collect(driving.name, _with_images(driving))
 
 

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from videosynth.apps.evaluate import Truth, evaluate, from_model
+from videosynth.apps.maps import DRIVE
 from videosynth.data.world import iterate_world
 from videosynth.models.base import load
 from videosynth.types import UserError
 from videosynth.video.sheets import side_by_side
 from videosynth.video.write import write_video
-
-DRIVE = 1_000_003  # trainings draw from drives 0, 1, 2, ...: this one is never among them
 
 
 def box(name: str) -> Path:

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from videosynth.data.dataset import iterate
 from videosynth.data.decode import Decoder, FrameRef
-from videosynth.data.index import Index, Sequence
+from videosynth.data.index import Index, Sequence, frame_slice
 from videosynth.data.layouts import VIDEOS, index_folder
 from videosynth.data.transforms import fitted, resize_image
+from videosynth.data.world import LENGTH, iterate_world, world_spec
 from videosynth.types import Clip, DataSpec, UserError
 from videosynth.video.images import frame_files, read_image
 
@@ -26,31 +27,62 @@ class Driving(NamedTuple):
     name: str
     length: int
     fps: float | None
+    real: bool  # some frames have an image
     frames: Iterator[
         dict[str, Tensor]
     ]  # ids (1, H, W), dense (1, C, H, W); "images" (1, 3, H, W) uint8 when there are any
 
 
-def open_maps(path: Path | str, spec: DataSpec, frames: str | None = None, phase: str = "test") -> list[Driving]:
-    """Every sequence under ``path``: a data set in any known layout, a folder of label maps, or a lossless label video.
+WORLD = "world:"
+DRIVE = 1_000_003  # trainings draw from drives 0, 1, 2, ...: this one is never among them
+
+
+def open_maps(
+    path: Path | str, spec: DataSpec, frames: str | None = None, phase: str = "test", real: bool = False
+) -> list[Driving]:
+    """Every sequence under ``path``: a data set in any known layout, a folder of label maps, a lossless label video, or
+    drives of a built-in world (``world:street``, ``world:street:7,8``; ``frames`` says how many, 64 without).
+
+    With ``real`` only frames that have an image; else frames need the model's maps only.
 
     Raises:
         UserError: nothing that the model can be driven by.
     """
-    index = _index(Path(path), spec, phase).subset(frames)
+    if str(path).startswith(WORLD):
+        return list(_drives(str(path), spec, frames))
+    index = _index(Path(path), spec, phase, real).subset(frames)
     found = []
     for sequence in index.sequences:
         if len(sequence):
-            found.append(Driving(sequence.name, len(sequence), index.fps, iterate(index, sequence.name, spec, None)))
+            real = any(sequence.frames.get("images", ()))
+            stream = iterate(index, sequence.name, spec, None)
+            found.append(Driving(sequence.name, len(sequence), index.fps, real, stream))
     if not found:
         raise UserError(f"{path} has no frames to generate from: check --maps and --frames")
     return found
 
 
-def _index(path: Path, spec: DataSpec, phase: str) -> Index:
+def _drives(name: str, spec: DataSpec, frames: str | None) -> Iterator[Driving]:
+    """``world:NAME[:SEED,SEED,...]``"""
+    world, _, seeds = name.removeprefix(WORLD).partition(":")
+    own = world_spec(world, spec.size, spec.fps)
+    if any(m not in own.maps for m in spec.maps):
+        raise UserError(f"{name} does not have the maps that this model was trained on: it needs another world or data")
+    part = range(LENGTH)[frame_slice(frames or "0:64")]
+    if not part or part.step != 1:
+        raise UserError(f"frames of a world are a slice such as 0:64 within 0:{LENGTH}, without a step, not {frames}")
+    for seed in (seeds or str(DRIVE)).split(","):
+        if not seed.isdecimal():
+            raise UserError(f"{seed!r} is no drive of {WORLD}{world}: write a number, such as {WORLD}{world}:7")
+        stream = iterate_world(spec, int(seed), len(part), part.start)
+        yield Driving(f"{world}-{seed}", len(part), spec.fps, True, stream)
+
+
+def _index(path: Path, spec: DataSpec, phase: str, real: bool) -> Index:
     if not path.exists():
         raise UserError(f"no maps at {path}: check the path")
     kind = spec.maps[0].name if spec.maps else "labels"
+    needs = [m.name for m in spec.maps] + (["images"] if real else [])
     if path.is_file():
         if path.suffix.lower() not in VIDEOS:
             raise UserError(
@@ -60,10 +92,10 @@ def _index(path: Path, spec: DataSpec, phase: str) -> Index:
         stems = tuple(str(i) for i in range(len(refs)))
         return Index(path.parent, "video", (Sequence(path.stem, stems, {kind: refs}),))
     try:
-        return index_folder(path, phase)
+        return index_folder(path, phase, needs)
     except UserError as error:
         try:
-            return index_folder(path, "train")
+            return index_folder(path, "train", needs)
         except UserError:
             pass
         files = frame_files(path) if any(p.is_file() for p in path.iterdir()) else []

@@ -18,7 +18,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from videosynth.apps.estimate import to_train, told
 from videosynth.data.module import VideoData
 from videosynth.engine.fit import Settings, fit
-from videosynth.files import nothing_left, write_text
+from videosynth.files import nothing_left, read_json
 from videosynth.models.base import VideoModel, rebuild
 from videosynth.prepare.check import check
 from videosynth.types import UserError
@@ -82,6 +82,8 @@ def train(arguments: list[str]) -> None:
         UserError: an unknown option or value, bad data, a run in the way, nothing to resume.
     """
     os.environ.setdefault("TENSORBOARD_WRITER_QUIET", "1")
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # a model class of the user's own may lie beside their data
     p = parser()
     resume, arguments = _take(arguments, "--resume")
     config, arguments = _take(arguments, "--config")
@@ -99,7 +101,7 @@ def train(arguments: list[str]) -> None:
     def make() -> tuple[VideoModel, VideoData]:
         data = VideoData(**options.data.as_dict())
         if data.root is not None:
-            check(data.root, phase=data.phase, frames=data.frames, sequences=data.sequences).raise_if_errors()
+            _healthy(data, folder if resume is not None else None)
         model = _model(options.model.as_dict(), data)
         if data.root is not None:
             _long_enough(model, data)
@@ -107,20 +109,35 @@ def train(arguments: list[str]) -> None:
             half = "16" in str(trainer.get("precision", "32"))
             needed = to_train(model, data.size, data.batch_size, half)
             print(f"a training step needs about {told(needed)} of memory beside torch itself", file=sys.stderr)
-        if resume is None and _first_process():
-            write_text(folder / "config.yaml", p.dump(options, skip_unset=True))
         return model, data
 
+    config_text = p.dump(options, skip_unset=True)
     with nothing_left(folder, unless="last.ckpt") if _first_process() else contextlib.nullcontext():
-        model = fit(make, folder, settings, trainer, resume=resume is not None, facts={"config": config or resume})
+        try:
+            model = fit(make, folder, settings, trainer, resume is not None, {"config": config or resume}, config_text)
+        except KeyboardInterrupt:
+            if _first_process() and (folder / "last.ckpt").exists():
+                print(f"saved in {folder}; go on with: videosynth train --resume {folder}", file=sys.stderr)
+            raise
     if _first_process():
-        if resume is not None:  # what was changed holds from here on
-            write_text(folder / "config.yaml", p.dump(options, skip_unset=True))
         need = "--maps DIR " if "maps" in model.needs else ""
         print(
             f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})"
         )
         print(f"next: videosynth generate {folder} {need}--out video.mp4")
+
+
+def _healthy(data: VideoData, resumed: Path | None) -> None:
+    """The doctor's word before training: errors end it, warnings are told."""
+    assert data.root is not None
+    if resumed is not None and not data.root.exists() and not data.root.is_absolute():
+        begun = read_json(resumed / "run.json").get("folder", "the folder it was begun in")
+        raise UserError(f"there is no {data.root} here: resume from {begun}, or pass --data.root")
+    report = check(data.root, phase=data.phase, frames=data.frames, sequences=data.sequences)
+    report.raise_if_errors()
+    if _first_process():
+        for line in report.warnings():
+            print(f"warning: {line}", file=sys.stderr)
 
 
 def _long_enough(model: VideoModel, data: VideoData) -> None:
@@ -141,7 +158,9 @@ def _model(chosen: dict[str, Any], data: VideoData) -> VideoModel:
 
 
 def _first_process() -> bool:
-    return int(os.environ.get("LOCAL_RANK", "0")) == 0 and int(os.environ.get("NODE_RANK", "0")) == 0
+    """Before Lightning knows: what torchrun, SLURM and Lightning's own launcher tell their processes."""
+    told = (os.environ.get(name, "0") for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK", "NODE_RANK"))
+    return all(rank == "0" for rank in told)
 
 
 def _take(arguments: list[str], option: str) -> tuple[str | None, list[str]]:

@@ -90,7 +90,9 @@ class FrameLoader:
                 return ids.astype(np.int32)
             if ids.dtype != np.uint8 and ids.size and not 0 <= int(ids.max()) <= 255:
                 raise UserError(f"{ref} holds the class id {int(ids.max())}: ids go from 0 to {kind.channels - 1}")
-            return ids.astype(np.uint8)
+            ids = ids.astype(np.uint8)
+            _known(ref, ids, kind)
+            return ids
 
         return self._kept((ref, kind.name, box), make)
 
@@ -229,25 +231,25 @@ def _stream(sequence: Sequence, loader: FrameLoader, images: bool) -> Iterator[d
         for kind in loader.spec.maps:
             ref = _present(sequence, kind.name, i)
             array = _centre(loader.map(ref, kind, size), size)
-            if kind.kind == "classes":
-                _known(ref, array, kind)
             joined = stacked([array])[0]  # 1 H W
             frame[kind.name] = joined if kind.kind in ("classes", "instances") else joined[None]
-        if images:
-            image = loader.image(_present(sequence, "images", i), size)
+        picture = sequence.at("images", i) if images else None
+        if picture is not None:
+            image = loader.image(picture, size)
             frame["images"] = stacked([_centre(image.transpose(2, 0, 1), size)])[0]
         yield frame
 
 
 def _known(ref: FrameRef, ids: Array, kind: MapSpec) -> None:
-    """Refuse ids that a model never saw; a data set for training is checked as a whole before."""
+    """Refuse ids that are no class: as zero vectors they would be learnt, or painted, as void without a word."""
     beyond = ids >= kind.channels
     if kind.void is not None:
         beyond &= ids != kind.void
     if beyond.any():
         void = "" if kind.void is None else f" and {kind.void} (no class)"
         raise UserError(
-            f"{ref} holds the id {int(ids[beyond][0])}; the model knows 0..{kind.channels - 1}{void}: mend the map"
+            f"{ref} holds the id {int(ids[beyond][0])}; the model knows 0..{kind.channels - 1}{void}: mend the map, "
+            "or say how many classes there are in dataset.yaml (classes: N) and train anew"
         )
 
 

@@ -12,6 +12,7 @@ A single sequence may leave its level out; a type may be one video file per sequ
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,12 +83,13 @@ def _types(folder: Path, phase: str) -> tuple[str, Found]:
     return ("videosynth", own) if own else ("", {})
 
 
-def index_folder(root: Path | str, phase: str = "train") -> Index:
+def index_folder(root: Path | str, phase: str = "train", needs: Collection[str] = ()) -> Index:
     """Index a data set. ``phase`` chooses among ``train_A``, ``test_A``, ... in NVIDIA's layout.
 
-    A missing or empty folder, an unknown layout or a data set without a single frame is a :class:`UserError`.
+    A frame is kept when all types have it, or, where ``needs`` names types, when those have it. A missing or empty
+    folder, an unknown layout or a data set without a single frame is a :class:`UserError`.
     """
-    index = scan_folder(root, phase)
+    index = scan_folder(root, phase, needs)
     kept = tuple(s for s in index.sequences if len(s))
     if not kept:
         raise UserError(
@@ -97,7 +99,7 @@ def index_folder(root: Path | str, phase: str = "train") -> Index:
     return replace(index, sequences=kept)
 
 
-def scan_folder(root: Path | str, phase: str = "train") -> Index:
+def scan_folder(root: Path | str, phase: str = "train", needs: Collection[str] = ()) -> Index:
     """:func:`index_folder` that keeps sequences of which no frame is complete, for a report on them."""
     root = Path(root)
     if not root.exists():
@@ -106,14 +108,14 @@ def scan_folder(root: Path | str, phase: str = "train") -> Index:
         raise UserError(f"{root} is a file: give the folder of a data set")
     layout, found = _types(root, phase)
     if found:
-        sequences = _sequences(root.resolve().name, found)
+        sequences = _sequences(root.resolve().name, found, needs)
     else:
         layout = "sequence first"
         sequences = []
         for folder in (e for e in _entries(root) if e.is_dir()):
             _, inner = _types(folder, phase)
             found = found or inner
-            for sequence in _sequences("", inner):
+            for sequence in _sequences("", inner, needs):
                 name = f"{folder.name}/{sequence.name}" if sequence.name else folder.name
                 sequences.append(replace(sequence, name=name))
     if not sequences:
@@ -167,14 +169,14 @@ def _tracks(kind: str, entry: Path) -> dict[str, list[Path] | Path]:
     return tracks
 
 
-def _sequences(flat_name: str, found: Found) -> list[Sequence]:
+def _sequences(flat_name: str, found: Found, needs: Collection[str]) -> list[Sequence]:
     """Pair the tracks of all types by sequence name."""
     by_type = {kind: _tracks(kind, found[kind]) for kind in TYPES if kind in found}
     names = sorted({name for tracks in by_type.values() for name in tracks}, key=natural_key)
     sequences = []
     for name in names:
         tracks = {kind: tracks[name] for kind, tracks in by_type.items() if name in tracks}
-        sequences.append(_pair(name or flat_name, tracks))
+        sequences.append(_pair(name or flat_name, tracks, needs))
     return sequences
 
 
@@ -188,10 +190,18 @@ def _stems(track: list[Path] | Path) -> dict[str, FrameRef]:
     return stems
 
 
-def _pair(name: str, tracks: dict[str, list[Path] | Path]) -> Sequence:
+def _pair(name: str, tracks: dict[str, list[Path] | Path], needs: Collection[str]) -> Sequence:
     """Match the frames of one sequence by stem, or by order when types share no stem and have equal counts."""
     refs = {kind: _stems(track) for kind, track in tracks.items()}
     kinds = [k for k in refs if k != "flow"] or list(refs)
+    if not needs or set(kinds) == set(needs) or not (set(kinds) & set(needs)):
+        return _match(name, refs, kinds)
+    every = _match(name, refs, kinds)
+    return every if every.matched == "order" else _match(name, refs, [k for k in kinds if k in needs])
+
+
+def _match(name: str, refs: dict[str, dict[str, FrameRef]], kinds: list[str]) -> Sequence:
+    """Keep the frames that all of ``kinds`` have; the others of ``refs`` may miss some."""
     common = [s for s in refs[kinds[0]] if all(s in refs[k] for k in kinds)]
     if not common and len({len(refs[k]) for k in kinds}) == 1:
         stems = tuple(refs[kinds[0]])

@@ -18,12 +18,14 @@ from videosynth.data.draws import Draw, DrawSettings, draw
 from videosynth.data.index import Index, frame_slice
 from videosynth.data.layouts import index_folder
 from videosynth.data.world import LENGTH, WorldDataset, iterate_world, world_spec
+from videosynth.files import cache_folder
+from videosynth.flow import FlowTeacher
 from videosynth.flow.cache import FlowCache
 from videosynth.flow.dis import DIS
 from videosynth.types import Clip, DataSpec, UserError
 
 CACHE = 4 << 30  # bytes that all loader processes together may keep in memory
-Flow = Literal["dis", "world", "disk", "none"]
+Flow = Literal["dis", "raft", "world", "disk", "none"]
 
 
 class Phase(Protocol):
@@ -53,8 +55,9 @@ class VideoData(LightningDataModule):
         frames: use only these frames of each sequence, a slice such as ``0:64``.
         sequences: use only these sequences (of a world: these seeds).
         workers: loader processes; default: one less than there are cores.
-        flow: where the real videos' flow comes from: ``dis`` (OpenCV; default for folders), ``world`` (exact; default
-            for worlds), ``disk``, ``none``.
+        flow: where the real videos' flow comes from: ``dis`` (OpenCV; default for folders), ``raft`` (needs torchvision
+            and ``flow_weights``), ``world`` (exact; default for worlds), ``disk``, ``none``.
+        flow_weights: file of the weights of ``raft`` (torchvision's raft_large).
         cache: keep decoded frames and flow in ``memory``, flow on ``disk``, or ``none``.
         seed: seed of all draws.
         phase: which of NVIDIA's folders to read: ``train`` (``train_A``) or ``test``.
@@ -78,6 +81,7 @@ class VideoData(LightningDataModule):
         sequences: list[str] | None = None,
         workers: int | None = None,
         flow: Flow | None = None,
+        flow_weights: str | None = None,
         cache: Literal["none", "memory", "disk"] = "none",
         seed: int = 0,
         phase: str = "train",
@@ -105,6 +109,7 @@ class VideoData(LightningDataModule):
         self.sequences = sequences
         self.workers = max(1, (os.cpu_count() or 1) - 1) if workers is None else workers
         self.flow: Flow = flow or ("world" if root is None else "dis")
+        self.flow_weights = flow_weights
         self.cache = cache
         self.seed = seed
         self.phase = phase
@@ -153,12 +158,22 @@ class VideoData(LightningDataModule):
         memory = Memory(CACHE // max(1, self.workers)) if self.cache == "memory" else None
         flow: FlowSource = None
         if self.flow == "world":
-            raise UserError("data.flow is world but the data set is a folder: set it to dis, disk or none")
+            raise UserError("data.flow is world but the data set is a folder: set it to dis, raft, disk or none")
         if self.flow == "disk":
             flow = StoredFlow()
-        elif self.flow == "dis":
-            flow = FlowCache(self.cache_folder / "flow", DIS()) if self.cache == "disk" else DIS()
+        elif self.flow != "none":
+            flow = self._teacher()
+            flow = FlowCache(self.cache_folder / "flow", flow) if self.cache == "disk" else flow
         return ClipDataset(self.index, self.spec, flow, memory)
+
+    def _teacher(self) -> FlowTeacher:
+        if self.flow == "dis":
+            return DIS()
+        if self.flow_weights is None:
+            raise UserError("data.flow raft needs data.flow_weights: a file of torchvision's raft_large weights")
+        from videosynth.flow.raft import RAFT
+
+        return RAFT(self.flow_weights)
 
     def _world(self) -> WorldDataset:
         if self.flow == "disk":
@@ -171,14 +186,13 @@ class VideoData(LightningDataModule):
             if not all(name.isdecimal() for name in self.sequences):
                 raise UserError(f"data.sequences of a world are seeds such as [0, 7], not {self.sequences}")
             seeds = [int(name) for name in self.sequences]
-        flow = "exact" if self.flow == "world" else DIS() if self.flow == "dis" else None
+        flow = "exact" if self.flow == "world" else None if self.flow == "none" else self._teacher()
         return WorldDataset(self.spec, seeds, flow, frames.start, len(frames))
 
     @property
     def cache_folder(self) -> Path:
         """Where this data set's flow is kept with ``cache: disk``: the user's cache folder, by fingerprint."""
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return Path(base) / "videosynth" / self.whole.fingerprint()[:16]
+        return cache_folder() / self.whole.fingerprint()[:16]
 
     def fingerprint(self) -> str:
         """A hash of what the clips are made from, for the record of a run."""

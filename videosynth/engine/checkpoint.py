@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import pickle
 import platform
 import subprocess
@@ -101,6 +102,7 @@ class RunRecord:
             "commit": _commit(),
             "versions": {"videosynth": __version__, "torch": torch.__version__, "python": platform.python_version()},
             "machine": _machine(),
+            "folder": os.getcwd(),
             "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             **facts,
         }

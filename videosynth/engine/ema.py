@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
+import lightning as L
 import torch
 from torch import Tensor
 
 from videosynth.models.base import VideoModel, exported_weights
+from videosynth.types import Clip
 
 
-class Average:
+class Average(L.Callback):
     """Exponential moving average of the exported weights (critics are left alone), kept in fp32.
 
-    The decay rises from 0 to ``decay`` over the first steps, so early averages follow the model.
+    The decay rises from 0 to ``decay`` over the first steps, so early averages follow the model. Among the callbacks it
+    stands before whatever looks at the average.
     """
 
     def __init__(self, model: VideoModel, decay: float) -> None:
         self.decay = decay
         self.weights = {k: v.detach().clone() for k, v in exported_weights(model).items()}
 
-    def to(self, device: torch.device) -> None:
-        self.weights = {k: v.to(device) for k, v in self.weights.items()}
+    def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
+        self.weights = {k: v.to(model.device) for k, v in self.weights.items()}  # the model was built on the CPU
+
+    def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
+        self.update(model)
 
     @torch.no_grad()
     def update(self, model: VideoModel) -> None:

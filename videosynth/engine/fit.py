@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import threading
 import time
@@ -22,7 +23,7 @@ from videosynth.engine.ema import Average
 from videosynth.engine.progress import Progress, StepSeeds, StopAt
 from videosynth.engine.samples import Samples, first_clip
 from videosynth.engine.validate import Validation
-from videosynth.files import explained
+from videosynth.files import explained, write_text
 from videosynth.models.base import VideoModel
 from videosynth.types import Clip, UserError
 
@@ -67,24 +68,22 @@ class Settings:
 
 
 class RunFolder(L.Callback):
-    """Averages the weights, writes checkpoints and the shareable weights."""
+    """Writes checkpoints, the shareable weights and the record; stands behind whatever changes what they hold."""
 
     def __init__(
-        self, folder: Path, average: Average, settings: Settings, record: RunRecord, progress: Progress
+        self, folder: Path, average: Average, settings: Settings, record: RunRecord, progress: Progress, config: str
     ) -> None:
         self.folder, self.average, self.settings = folder, average, settings
-        self.record, self.progress = record, progress
+        self.record, self.progress, self.config = record, progress, config
         self.best: float | None = None
         self.earlier: tuple[float, int] = (0.0, 0)  # seconds and frames before a resume
         self._started = time.monotonic()
 
     def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
-        self.average.to(model.device)  # the model was built on the CPU
         hashes = {n: m.sha256 for n, m in model.named_modules() if isinstance(getattr(m, "sha256", None), str)}
         self.record.content |= {"device": str(model.device), "teachers": hashes}
 
     def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
-        self.average.update(model)
         if model.steps % self.settings.checkpoint_every == 0 and model.steps < model.total_steps:
             self.write(trainer, model, "running")
 
@@ -95,6 +94,7 @@ class RunFolder(L.Callback):
         if not trainer.is_global_zero:
             return
         write_checkpoint(self.folder / "last.ckpt", model, self.average, self.best)
+        write_text(self.folder / "config.yaml", self.config)  # what a resume changed holds from here on
         model.save(self.folder, self.average.weights)
         self.record.write(
             status=status,
@@ -112,11 +112,14 @@ def fit(
     trainer_options: dict[str, Any],
     resume: bool = False,
     facts: dict[str, Any] | None = None,
+    config: str = "",
 ) -> VideoModel:
-    """Train into ``folder``. ``make`` builds model and data module (under the run's seed).
+    """Train into ``folder``. ``make`` builds model and data module (under the run's seed); ``config`` is kept as
+    ``config.yaml``.
 
     Raises:
         UserError: nothing to resume, a run is in the way, a loss is not finite, a file cannot be written.
+        KeyboardInterrupt: the training was asked to end (Ctrl-C, SIGTERM) and was saved.
     """
     _quiet()
     last = folder / "last.ckpt"
@@ -131,7 +134,7 @@ def fit(
     facts = {"seed": settings.seed, "data": data.fingerprint(), **(facts or {})}
     record = RunRecord(folder, facts)
     progress = Progress(settings.progress)
-    run = RunFolder(folder, average, settings, record, progress)
+    run = RunFolder(folder, average, settings, record, progress, config)
     run.earlier = record.earlier() if resume else (0.0, 0)
     if content:
         data.start_step = content["step"]
@@ -144,13 +147,12 @@ def fit(
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
         logger = TensorBoardLogger(folder, name="", version="log")
-    callbacks = [StepSeeds(settings.seed), progress, run, *_measurers(folder, settings, model, data, run), StopAt()]
+    stop = StopAt()
+    measurers = _measurers(folder, settings, model, data, run)
+    callbacks = [average, StepSeeds(settings.seed), progress, *measurers, run, stop]
     if content:
-        callbacks.insert(0, _Restore(last, content, run))
-    try:
-        trainer = L.Trainer(**_options(trainer_options), logger=logger, callbacks=callbacks)
-    except (MisconfigurationException, ValueError) as error:
-        raise UserError(f"the trainer refuses its options: {' '.join(str(error).split())}") from None
+        callbacks.insert(1, _Restore(last, content, run))
+    trainer = _trainer(trainer_options, logger, callbacks)
     record.content |= {"precision": str(trainer.precision), "devices": trainer.num_devices, "nodes": trainer.num_nodes}
     with explained(folder), _told_once():
         try:
@@ -159,7 +161,16 @@ def fit(
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
             raise
+    if stop.asked:
+        raise KeyboardInterrupt
     return model
+
+
+def _trainer(options: dict[str, Any], logger: TensorBoardLogger, callbacks: list[L.Callback]) -> L.Trainer:
+    try:
+        return L.Trainer(**_options(options), logger=logger, callbacks=callbacks)
+    except (MisconfigurationException, ValueError) as error:
+        raise UserError(f"the trainer refuses its options: {' '.join(str(error).split())}") from None
 
 
 def _measurers(folder: Path, settings: Settings, model: VideoModel, data: Any, run: RunFolder) -> Iterator[L.Callback]:
@@ -203,8 +214,25 @@ def _told_once() -> Iterator[None]:
         threading.excepthook = usual
 
 
+# Flags of Lightning's Trainer that cannot hold here, and what to use instead.
+_REFUSED = {
+    "gradient_clip_val": "every group of a model has its own limit",
+    "gradient_clip_algorithm": "every group of a model has its own limit",
+    "accumulate_grad_batches": "each chunk of a clip is one optimizer step; set data.batch_size",
+    "limit_train_batches": "set model.init_args.schedule.steps, or data.steps_per_epoch",
+    "overfit_batches": "choose the frames with data.frames",
+    "max_steps": "it would count every optimizer's steps; set the model's schedule.steps, or trainer.max_time",
+}
+_PRECISIONS = ("32", "32-true", "bf16", "bf16-mixed", "64", "64-true")
+
+
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """Trainer flags as the user gave them, and what videosynth needs of it."""
+    for name, instead in _REFUSED.items():
+        if given.get(name) not in (None, inspect.signature(L.Trainer).parameters[name].default):
+            raise UserError(f"trainer.{name} does not go with these models: {instead}")
+    if str(given.get("precision") or "32") not in _PRECISIONS:
+        raise UserError(f"trainer.precision {given['precision']} is not offered: use 32-true or bf16-mixed")
     options = {
         "max_epochs": -1,
         "log_every_n_steps": 10,

@@ -1,8 +1,12 @@
-"""One line of progress: steps, losses, frames per second, time left."""
+"""Around the steps: a line of progress, seeds, and the end, planned or asked for."""
 
 from __future__ import annotations
 
+import signal
+import sys
+import threading
 import time
+from types import FrameType
 from typing import Any
 
 import lightning as L
@@ -42,7 +46,7 @@ class Progress(L.Callback):
             self._since = (now, self.frames)
             model.log("speed/frames_per_second", speed)
             for name, value in trainer.callback_metrics.items():
-                if "/" in name and not name.startswith("speed"):
+                if "/" in name and not name.startswith(("speed", "gradient")):
                     self._losses[name] = float(value)
             if self._bar is not None:
                 losses = " ".join(f"{k} {v:.3g}" for k, v in sorted(self._losses.items()))
@@ -75,8 +79,37 @@ class StepSeeds(L.Callback):
 
 
 class StopAt(L.Callback):
-    """Ends the training after the model's own number of steps."""
+    """Ends the training after the model's own number of steps, or after the step during which Ctrl-C or SIGTERM arrives:
+    then everything is saved and the training can go on later. A second Ctrl-C ends it at once, without saving.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False  # to end early
+        self._usual: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
+        if threading.current_thread() is threading.main_thread():  # Python lets nobody else handle signals
+            self._usual = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True
+        print("\nending after this step and saving (Ctrl-C again: at once, unsaved)", file=sys.stderr, flush=True)
 
     def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
-        if model.steps >= model.total_steps:
+        if trainer.world_size > 1:  # the signal may reach the processes at different steps
+            self.asked = trainer.strategy.reduce_boolean_decision(self.asked, all=False)
+        if self.asked or model.steps >= model.total_steps:
             trainer.should_stop = True
+
+    def on_train_end(self, trainer: L.Trainer, model: VideoModel) -> None:
+        self._put_back()
+
+    def on_exception(self, trainer: L.Trainer, model: VideoModel, exception: BaseException) -> None:
+        self._put_back()
+
+    def _put_back(self) -> None:
+        for number, handler in self._usual.items():
+            signal.signal(number, handler)
+        self._usual = {}

@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import importlib
 import inspect
+import os
+import sys
 import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -177,9 +179,12 @@ class VideoModel(L.LightningModule):
             settings["lr"] = group.lr * phase.lr
         optimizer.zero_grad()
         self.manual_backward(total)
+        parameters = [p for s in optimizer.param_groups for p in s["params"] if p.grad is not None]
+        norm = nn.utils.get_total_norm([p.grad for p in parameters])
+        self._stop_unless(torch.isfinite(norm), f"the gradient of the group {name}")
+        self.log(f"gradient/{name}", norm)
         if group.clip is not None:
-            norm = nn.utils.clip_grad_norm_((p for s in optimizer.param_groups for p in s["params"]), group.clip)
-            self.log(f"{name}/gradient", norm)
+            nn.utils.clip_grads_with_norm_(parameters, group.clip, norm)
         optimizer.step()
         # Autocast keeps its bf16 copies of the weights until its context ends, which is after the training step: without
         # this the later chunks of a clip would be computed with the weights from before the step.
@@ -191,8 +196,12 @@ class VideoModel(L.LightningModule):
             flags = typing.cast(Tensor, self.trainer.strategy.reduce(flags, reduce_op="sum"))
         if flags.any():
             bad = ", ".join(f"{name}/{k}" for k, flag in zip(terms.values, flags.tolist(), strict=True) if flag)
+            self._stop_unless(False, f"the loss {bad}")
+
+    def _stop_unless(self, finite: Tensor | bool, what: str) -> None:
+        if not finite:
             raise UserError(
-                f"training stopped at step {self.steps}: the loss {bad} is not finite. The last good checkpoint is kept; "
+                f"training stopped at step {self.steps}: {what} is not finite. The last good checkpoint is kept; "
                 "lower the learning rate, or train with --trainer.precision 32"
             )
 
@@ -295,7 +304,7 @@ def resolve(folder: Path | str) -> Path:
             )
         return path
     name = str(folder)
-    if name.count("/") != 1 or name.startswith((".", "/")):
+    if name.count("/") != 1 or name.startswith((".", "/")) or path.parent.is_dir():
         raise UserError(f"no run folder at {path}: check the path")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
@@ -333,6 +342,8 @@ def _import(path: Path, name: str, trust: set[str]) -> type[VideoModel]:
         raise UserError(
             f"{path}: the model's class is {name}, outside videosynth: if you trust that code, pass --trust {package}"
         )
+    if package in trust and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
     try:
         found = getattr(importlib.import_module(module), kind)
     except (ImportError, AttributeError):

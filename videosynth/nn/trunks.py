@@ -8,7 +8,6 @@ a model towards noise without a word.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 import urllib.error
 import urllib.request
@@ -20,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from videosynth.files import atomic
+from videosynth.files import atomic, cache_folder
 from videosynth.nn.frozen import Frozen
 from videosynth.types import UserError
 
@@ -168,9 +167,9 @@ def load_trunk(
 ) -> FeatureTrunk | None:
     """A feature trunk from ``weights``: a path (.pt, .pth, .safetensors), ``vgg19`` or ``squeezenet``, or ``none``.
 
-    The names stand for torchvision's public files: taken from the cache folder (``$VIDEOSYNTH_CACHE``, else
-    ``~/.cache/videosynth``) or downloaded into it, and checked against the hash in the file's name. The kind of a file
-    given by path is told by its tensors. ``none`` gives None. Whatever fails is a :class:`UserError`.
+    The names stand for torchvision's public files: taken from the cache folder (see
+    :func:`~videosynth.files.cache_folder`) or downloaded into it, and checked against the hash in the file's name. The
+    kind of a file given by path is told by its tensors. ``none`` gives None. Whatever fails is a :class:`UserError`.
     """
     if str(weights).lower() in ("none", ""):
         return None
@@ -186,6 +185,12 @@ def load_trunk(
             raise UserError(f"{path}: tensor features.{name} of {kind.name} is {what}; {REMEDY}")
     network.load_state_dict(wanted)
     return FeatureTrunk(kind, network, sha256_of(path), layers, normalise)
+
+
+def untrained(name: str) -> FeatureTrunk:
+    """A trunk with random weights, for measurements of speed only: it judges nothing."""
+    kind = KINDS[name]
+    return FeatureTrunk(kind, kind.build())
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:
@@ -228,10 +233,9 @@ def fetch(url: str, cache: str | Path | None = None) -> Path:
 
     Progress goes to the error stream. A cached file is checked again, and fetched anew when it is damaged.
     """
-    default = os.environ.get("VIDEOSYNTH_CACHE") or Path.home() / ".cache" / "videosynth"
     name = url.rsplit("/", 1)[1]
     prefix = name.rsplit("-", 1)[1].split(".")[0]
-    target = Path(cache or default) / name
+    target = Path(cache or cache_folder()) / name
     if target.is_file() and sha256_of(target).startswith(prefix):
         return target
     with atomic(target) as part:

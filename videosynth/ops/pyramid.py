@@ -19,9 +19,11 @@ def pyramid(x: Tensor, levels: int) -> list[Tensor]:
     return out
 
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """Replicate the right and lower edge of ``(B, C, H, W)`` until H and W are multiples; ids may be integers."""
-    bottom, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+def pad_to_multiple(x: Tensor, multiple: int, smallest: int = 1) -> Tensor:
+    """Replicate the right and lower edge of ``(B, C, H, W)`` until H and W are multiples and not less than ``smallest``
+    (a multiple itself); ids may be integers.
+    """
+    bottom, right = (max(smallest - n, -n % multiple) for n in x.shape[-2:])
     if not bottom and not right:
         return x
     if not x.shape[1]:  # no past frames, no channels: torch refuses to pad nothing

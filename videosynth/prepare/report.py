@@ -62,6 +62,19 @@ class Report:
             where = f"{self.root}, {first.file}" if named else str(self.root / first.file)
             raise UserError(f"{where}: {first.what}; {first.remedy}{rest}")
 
+    def warnings(self) -> list[str]:
+        """One line per kind of warning."""
+        groups: OrderedDict[str, list[Finding]] = OrderedDict()
+        for finding in self.findings:
+            if finding.level == "warning":
+                groups.setdefault(finding.kind, []).append(finding)
+        lines = []
+        for kind, found in groups.items():
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            remedy = f"; {found[0].remedy}" if found[0].remedy else ""
+            lines.append(f"{kind}: {found[0].file + ': ' if found[0].file else ''}{found[0].what}{more}{remedy}")
+        return lines
+
     def text(self) -> str:
         """For the terminal: grouped by kind, the worst first, with counts and a few file names."""
         lines = [str(self.root), *(f"  {line}" for line in self.summary), ""]

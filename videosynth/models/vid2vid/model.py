@@ -76,12 +76,20 @@ class Vid2Vid(VideoModel):
             raise UserError("vid2vid paints from maps, but the data has none: add a labels folder, or another map")
         if min(generator.width, generator.blocks) < 1 or min(generator.past, generator.downsamples) < 0:
             raise UserError("generator.width and blocks must be 1 or more, past and downsamples 0 or more")
+        if min(generator.refresh, generator.persist) < 0 or generator.refresh + generator.persist >= 1:
+            raise UserError("generator.refresh and generator.persist must be 0 or more, together less than 1")
         if not generator.past and generator.flow:
             raise UserError(
                 "without past frames there is nothing to warp: set generator.flow to false, or past to 1 or more"
             )
         self.shape, self.critic_shape, self.losses, self.schedule = generator, critic, losses, schedule
         self.total_steps = schedule.steps
+        longest = max(schedule.clip_length, schedule.clip_longest if schedule.clip_double else 0)
+        if (losses.adv_t or losses.feature_t) and longest < critic.frames:
+            raise UserError(
+                f"the temporal critic looks at {critic.frames} frames, but clips never grow beyond {longest}: "
+                "raise schedule.clip_length, or set losses.adv_t and losses.feature_t to 0"
+            )
         self.generator = CompositeGenerator(spec.channels, generator)
         self.image_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, critic.scales)
         motion_channels = 3 * critic.frames + 2 * (critic.frames - 1)
@@ -143,8 +151,8 @@ class Vid2Vid(VideoModel):
         height, width = next(iter(maps.values())).shape[-2:]
         steps = [{k: v[:, i] for k, v in state.maps.items()} for i in range(past)] + [maps]
         encoded = torch.cat([ops.encode_maps(m, self.spec) for m in steps], dim=1)
-        encoded = ops.pad_to_multiple(encoded, self.shape.multiple)
-        history = ops.pad_to_multiple(state.frames.flatten(1, 2), self.shape.multiple)
+        encoded = ops.pad_to_multiple(encoded, self.shape.multiple, self.shape.smallest)
+        history = ops.pad_to_multiple(state.frames.flatten(1, 2), self.shape.multiple, self.shape.smallest)
         painted = self.generator(encoded, history, state.known)
 
         extras = {
@@ -221,6 +229,11 @@ class Vid2Vid(VideoModel):
 
     def training_step(self, clip: Clip, _: Any) -> None:
         assert clip.frames is not None
+        wanted = [n for n in ("adv_t", "feature_t", "flow", "warp", "coherence", "mask") if self.weights["g"][n]]
+        if clip.flow is None and wanted:
+            raise UserError(
+                f"losses.{', '.join(wanted)} need the real videos' flow: set data.flow to dis, or these to 0"
+            )
         phase = self.phase_at(self.steps)
         past = self.shape.past
         context: Clip | None = None

@@ -29,6 +29,8 @@ class GeneratorShape:
         flow_scale: pixels that the flow head's output 1 stands for (20 in the reference, for frames 512 wide or more).
         refresh: smallest value of the mask: the share of the hallucinated image that every frame gets at least. 0 is the
             paper's; above it, blur and errors of repeated warping fade away however long the video is.
+        persist: smallest share of the warped previous frame, where there is one. 0 is the paper's; above it, hallucinated
+            details that differ from frame to frame flicker less. refresh + persist is below 1.
         flow: predict flow and mask and warp the previous frame; off, the hallucinated image is the frame.
         checkpointing: recompute activations in the backward pass (less memory, about a third more time).
     """
@@ -39,6 +41,7 @@ class GeneratorShape:
     past: int = 2
     flow_scale: float = 20.0
     refresh: float = 0.0
+    persist: float = 0.0
     flow: bool = True
     checkpointing: bool = False
 
@@ -46,6 +49,11 @@ class GeneratorShape:
     def multiple(self) -> int:
         """Height and width must be multiples of this."""
         return 2**self.downsamples
+
+    @property
+    def smallest(self) -> int:
+        """Height and width must be at least this: reflection padding needs a second pixel in the deepest maps."""
+        return max(2 * self.multiple, 4)
 
 
 class Painted(NamedTuple):
@@ -123,7 +131,7 @@ class CompositeGenerator(nn.Module):
         motion = self._run(self.flow_branch, features)
         flow = self.flow_head(motion).float() * self.shape.flow_scale
         first = ~known.view(-1, 1, 1, 1)
-        mask = self.shape.refresh + (1 - self.shape.refresh) * self.mask_head(motion).float()
+        mask = self.shape.refresh + (1 - self.shape.refresh - self.shape.persist) * self.mask_head(motion).float()
         mask = torch.where(first, 1.0, mask)
         warped = ops.warp(history[:, -3:].float(), flow)
         return Painted(mask * raw + (1 - mask) * warped, raw, flow, mask, warped)

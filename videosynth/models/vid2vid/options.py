@@ -66,6 +66,10 @@ class Losses:
     penalty: float = 0.0
     network: str = "vgg19"
 
+    def __post_init__(self) -> None:
+        if self.game == "wasserstein" and not self.penalty:
+            raise UserError("the game wasserstein needs critics of bounded slope: set losses.penalty (10 is usual)")
+
 
 @dataclass(frozen=True)
 class Schedule:

@@ -1,0 +1,110 @@
+"""Whole commands on small things: worlds, maps without pictures, human comparisons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from videosynth.apps.maps import open_maps
+from videosynth.cli import main
+from videosynth.data.world import world_spec
+from videosynth.models.vid2vid.model import Vid2Vid
+from videosynth.models.vid2vid.networks import GeneratorShape
+from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
+from videosynth.types import DataSpec, MapSpec, UserError
+from videosynth.video.read import read_video
+
+
+def made(spec: DataSpec, folder: Path) -> Path:
+    torch.manual_seed(0)
+    model = Vid2Vid(
+        spec,
+        GeneratorShape(width=4, downsamples=1, blocks=2),
+        CriticShape(width=4, layers=1, scales=1),
+        Losses(network="none", perceptual=0.0),
+        Schedule(steps=1),
+    )
+    model.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory) -> Path:
+    return made(world_spec("street", (32, 48)), tmp_path_factory.mktemp("run") / "street")
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> Path:
+    spec = DataSpec(maps=(MapSpec("labels", "classes", 2),), size=(16, 20))
+    return made(spec, tmp_path_factory.mktemp("run") / "plain")
+
+
+def test_a_world_is_generated_from_and_evaluated_on(street, tmp_path, capsys):
+    words = ["generate", str(street), "--maps", "world:street:3", "--slice", "5:9", "--precision", "fp32"]
+    assert main([*words, "--out", str(tmp_path / "v.mkv")]) == 0
+    assert len(read_video(tmp_path / "v.mkv")[0]) == 4
+    words = ["evaluate", str(street), "--data.root", "world:street:3,4", "--slice", "0:4"]
+    assert main([*words, "--out", str(tmp_path / "report")]) == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert [s["name"] for s in report["sequences"]] == ["street-3", "street-4"]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "said"),
+    [
+        ("world:moon", None, "choose from: street"),
+        ("world:street:x", None, "'x' is no drive"),
+        ("world:street:3", "0:9:2", "without a step"),
+        ("world:street:3", "9000:9004", "without a step"),
+    ],
+)
+def test_worlds_that_are_not_there(name, frames, said):
+    with pytest.raises(UserError, match=said):
+        open_maps(name, world_spec("street", (32, 48)), frames)
+
+
+def test_a_world_serves_only_models_of_its_maps(plain, capsys):
+    assert main(["generate", str(plain), "--maps", "world:street", "--precision", "fp32"]) == 2
+    assert "does not have the maps" in capsys.readouterr().err
+
+
+def footage(root: Path, images: int, labels: int) -> Path:
+    for t in range(labels):
+        for kind, count in (("images", images), ("labels", labels)):
+            if t < count:
+                path = root / kind / "s" / f"{t:03d}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                array = np.full((16, 20, 3), 90, np.uint8) if kind == "images" else np.eye(16, 20, dtype=np.uint8)
+                Image.fromarray(array).save(path)
+    return root
+
+
+def test_maps_need_no_pictures_to_be_painted(plain, tmp_path, capsys):
+    """New maps beside the old frames: all of them are painted, not only those that have a real frame."""
+    root = footage(tmp_path / "data", images=2, labels=6)
+    words = ["generate", str(plain), "--maps", str(root), "--precision", "fp32", "--out", str(tmp_path / "v.mkv")]
+    assert main(words) == 0
+    assert "6 frames" in capsys.readouterr().out
+    assert main([*words, "--panels"]) == 0
+    assert main(["evaluate", str(plain), "--data.root", str(root), "--out", str(tmp_path / "report")]) == 0
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["sequences"][0]["frames"] == 2, "only frames that have a real one can be measured"
+
+
+def test_a_human_comparison_from_the_page_to_the_sum(plain, street, tmp_path, capsys):
+    root = footage(tmp_path / "data", images=4, labels=4)
+    other = made(DataSpec(maps=(MapSpec("labels", "classes", 2),), size=(16, 20)), tmp_path / "other")
+    words = ["evaluate", str(plain), str(other), "--preference", "--data.root", str(root), "--out", str(tmp_path / "p")]
+    assert main(words) == 0
+    assert (tmp_path / "p" / "index.html").is_file()
+    assert main(["evaluate", str(plain), *words[3:-1], str(tmp_path / "q")]) == 2
+    assert "compares two runs" in capsys.readouterr().err
+    assert not (tmp_path / "q").exists()
+    assert main(["evaluate", str(plain), str(street), *words[3:-1], str(tmp_path / "q")]) == 2
+    assert "other maps or sizes" in capsys.readouterr().err
