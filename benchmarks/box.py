@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from videosynth.apps.demo import DRIVE
 from videosynth.apps.evaluate import Truth, from_model
+from videosynth.apps.maps import DRIVE
 from videosynth.data.world import iterate_world
 from videosynth.models.base import load
 from videosynth.video.write import write_image

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from videosynth.apps.demo import DRIVE, box
+from videosynth.apps.demo import box
 from videosynth.apps.evaluate import Truth, from_model
+from videosynth.apps.maps import DRIVE
 from videosynth.data.world import iterate_world
 from videosynth.models.base import load
 from videosynth.video.images import read_image

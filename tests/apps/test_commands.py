@@ -14,8 +14,7 @@ from videosynth.apps.maps import open_maps
 from videosynth.cli import main
 from videosynth.data.world import world_spec
 from videosynth.models.vid2vid.model import Vid2Vid
-from videosynth.models.vid2vid.networks import GeneratorShape
-from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
+from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.types import DataSpec, MapSpec, UserError
 from videosynth.video.read import read_video
 

@@ -150,7 +150,7 @@ def test_wrong_options_are_named(options: dict, message: str) -> None:
 
 
 def test_flow_on_disk_is_kept_in_the_users_cache(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("VIDEOSYNTH_CACHE", str(tmp_path))
     data = VideoData(root=str(root), size=(20, 30), clip_length=3, cache="disk", workers=0, steps_per_epoch=1)
     direct = VideoData(root=str(root), size=(20, 30), clip_length=3, workers=0, steps_per_epoch=1)
     (clip,), (other,) = data.train_dataloader(), direct.train_dataloader()

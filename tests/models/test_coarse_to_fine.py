@@ -12,8 +12,8 @@ from videosynth.models.base import load
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.pix2pixhd.model import Pix2PixHD
 from videosynth.models.vid2vid.model import Vid2Vid
-from videosynth.models.vid2vid.networks import GeneratorShape, Scale, Vid2VidGenerator
-from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
+from videosynth.models.vid2vid.networks import Scale, Vid2VidGenerator
+from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.testing import frames_of, random_clip, request_for, train_steps
 from videosynth.types import Clip, DataSpec, MapSpec, UserError
 
@@ -47,8 +47,8 @@ def test_the_papers_parameter_counts():
 
 def test_single_picture_networks_have_the_papers_size():
     """45,693,699 without the parameters of norms, which the public networks have none of."""
-    from videosynth.models.pix2pixhd.networks import GeneratorShape as HD
     from videosynth.models.pix2pixhd.networks import Pix2PixHDGenerator
+    from videosynth.models.pix2pixhd.options import GeneratorShape as HD
 
     with torch.device("meta"):
         network = Pix2PixHDGenerator(35, HD(downsamples=3))

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from videosynth import ops
 from videosynth.models.vid2vid.model import Vid2Vid
-from videosynth.models.vid2vid.networks import GeneratorShape, Vid2VidGenerator
-from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
+from videosynth.models.vid2vid.networks import Vid2VidGenerator
+from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.testing import frames_of, random_clip, request_for, train_steps
 from videosynth.types import Clip, DataSpec, MapSpec, Request, UserError
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from videosynth.models.vid2vid.model import Vid2Vid
-from videosynth.models.vid2vid.networks import GeneratorShape
+from videosynth.models.vid2vid.options import GeneratorShape
 from videosynth.testing import frames_of, random_clip, request_for, train_steps
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -130,7 +131,7 @@ def _write(
         for frame in model.generate(request):
             maps = kept.pop()
             if options.panels:
-                real = maps["images"][0].permute(1, 2, 0).numpy() if "images" in maps else None
+                real = _real(maps, spec) if driving.real else None
                 writer.write(panels(frame, maps, spec, real))
             else:
                 writer.write(picture(frame.image[0]))
@@ -141,6 +142,13 @@ def _write(
         print(file=sys.stderr)
     seconds = time.monotonic() - start
     print(f"wrote {writer.path}: {count} frames of {spec.size[1]}x{spec.size[0]}, {count / seconds:.1f} frames/s")
+
+
+def _real(maps: dict[str, Tensor], spec: DataSpec) -> np.ndarray:
+    """The real frame beside a generated one; black where there is none."""
+    if "images" not in maps:
+        return np.zeros((*spec.size, 3), np.uint8)
+    return maps["images"][0].permute(1, 2, 0).numpy()
 
 
 def _remember(frames: Iterator[dict[str, Tensor]], kept: list[dict[str, Tensor]]) -> Iterator[dict[str, Tensor]]:

@@ -27,6 +27,7 @@ class Driving(NamedTuple):
     name: str
     length: int
     fps: float | None
+    real: bool  # some frames have an image
     frames: Iterator[
         dict[str, Tensor]
     ]  # ids (1, H, W), dense (1, C, H, W); "images" (1, 3, H, W) uint8 when there are any
@@ -53,7 +54,9 @@ def open_maps(
     found = []
     for sequence in index.sequences:
         if len(sequence):
-            found.append(Driving(sequence.name, len(sequence), index.fps, iterate(index, sequence.name, spec, None)))
+            real = any(sequence.frames.get("images", ()))
+            stream = iterate(index, sequence.name, spec, None)
+            found.append(Driving(sequence.name, len(sequence), index.fps, real, stream))
     if not found:
         raise UserError(f"{path} has no frames to generate from: check --maps and --frames")
     return found
@@ -72,7 +75,7 @@ def _drives(name: str, spec: DataSpec, frames: str | None) -> Iterator[Driving]:
         if not seed.isdecimal():
             raise UserError(f"{seed!r} is no drive of {WORLD}{world}: write a number, such as {WORLD}{world}:7")
         stream = iterate_world(spec, int(seed), len(part), part.start)
-        yield Driving(f"{world}-{seed}", len(part), spec.fps, stream)
+        yield Driving(f"{world}-{seed}", len(part), spec.fps, True, stream)
 
 
 def _index(path: Path, spec: DataSpec, phase: str, real: bool) -> Index:

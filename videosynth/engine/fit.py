@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 import threading
 import time
@@ -79,8 +80,6 @@ class RunFolder(L.Callback):
         self._started = time.monotonic()
 
     def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
-        if trainer.is_global_zero:
-            write_text(self.folder / "config.yaml", self.config)  # what a resume changed holds from here on
         hashes = {n: m.sha256 for n, m in model.named_modules() if isinstance(getattr(m, "sha256", None), str)}
         self.record.content |= {"device": str(model.device), "teachers": hashes}
 
@@ -95,6 +94,7 @@ class RunFolder(L.Callback):
         if not trainer.is_global_zero:
             return
         write_checkpoint(self.folder / "last.ckpt", model, self.average, self.best)
+        write_text(self.folder / "config.yaml", self.config)  # what a resume changed holds from here on
         model.save(self.folder, self.average.weights)
         self.record.write(
             status=status,
@@ -152,10 +152,7 @@ def fit(
     callbacks = [average, StepSeeds(settings.seed), progress, *measurers, run, stop]
     if content:
         callbacks.insert(1, _Restore(last, content, run))
-    try:
-        trainer = L.Trainer(**_options(trainer_options), logger=logger, callbacks=callbacks)
-    except (MisconfigurationException, ValueError) as error:
-        raise UserError(f"the trainer refuses its options: {' '.join(str(error).split())}") from None
+    trainer = _trainer(trainer_options, logger, callbacks)
     record.content |= {"precision": str(trainer.precision), "devices": trainer.num_devices, "nodes": trainer.num_nodes}
     with explained(folder), _told_once():
         try:
@@ -167,6 +164,13 @@ def fit(
     if stop.asked:
         raise KeyboardInterrupt
     return model
+
+
+def _trainer(options: dict[str, Any], logger: TensorBoardLogger, callbacks: list[L.Callback]) -> L.Trainer:
+    try:
+        return L.Trainer(**_options(options), logger=logger, callbacks=callbacks)
+    except (MisconfigurationException, ValueError) as error:
+        raise UserError(f"the trainer refuses its options: {' '.join(str(error).split())}") from None
 
 
 def _measurers(folder: Path, settings: Settings, model: VideoModel, data: Any, run: RunFolder) -> Iterator[L.Callback]:
@@ -225,7 +229,7 @@ _PRECISIONS = ("32", "32-true", "bf16", "bf16-mixed", "64", "64-true")
 def _options(given: dict[str, Any]) -> dict[str, Any]:
     """Trainer flags as the user gave them, and what videosynth needs of it."""
     for name, instead in _REFUSED.items():
-        if given.get(name) not in (None, -1, 1 if name == "accumulate_grad_batches" else None):
+        if given.get(name) not in (None, inspect.signature(L.Trainer).parameters[name].default):
             raise UserError(f"trainer.{name} does not go with these models: {instead}")
     if str(given.get("precision") or "32") not in _PRECISIONS:
         raise UserError(f"trainer.precision {given['precision']} is not offered: use 32-true or bf16-mixed")

@@ -18,8 +18,8 @@ from videosynth.losses.feature import feature_matching
 from videosynth.losses.perceptual import perceptual
 from videosynth.models.base import Group, Phase, Terms, VideoModel
 from videosynth.models.phases import growth, held_then_falling
-from videosynth.models.pix2pixhd.networks import GeneratorShape, Pix2PixHDGenerator
-from videosynth.models.pix2pixhd.options import CriticShape, Losses, Schedule
+from videosynth.models.pix2pixhd.networks import Pix2PixHDGenerator
+from videosynth.models.pix2pixhd.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, logits
 from videosynth.nn.frozen import Frozen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -10,54 +9,11 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from videosynth import ops
+from videosynth.models.pix2pixhd.options import GeneratorShape
 from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
 from videosynth.nn.growing import ActiveScales
-from videosynth.types import UserError
 
 WIDEST = 1024  # channels of the global generator grow no further
-
-
-@dataclass(frozen=True)
-class GeneratorShape:
-    """The size of a generator. The defaults are the paper's global generator.
-
-    Attributes:
-        width: channels of the global generator's first layer (ngf).
-        downsamples: halvings in the global generator.
-        blocks: its residual blocks.
-        enhancers: local enhancers; each doubles the size of the picture and halves the width.
-        enhancer_blocks: residual blocks of an enhancer.
-        checkpointing: recompute activations in the backward pass (less memory, about a third more time).
-    """
-
-    width: int = 64
-    downsamples: int = 4
-    blocks: int = 9
-    enhancers: int = 0
-    enhancer_blocks: int = 3
-    checkpointing: bool = False
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.downsamples, self.blocks, self.enhancer_blocks) < 1 or self.enhancers < 0:
-            raise UserError(
-                "generator.width, downsamples, blocks and enhancer_blocks must be 1 or more, enhancers 0 or more"
-            )
-        if self.width % 2**self.enhancers:
-            raise UserError(f"generator.width must be a multiple of {2**self.enhancers}: each enhancer halves it")
-
-    @property
-    def scales(self) -> int:
-        return self.enhancers + 1
-
-    @property
-    def multiple(self) -> int:
-        """Height and width must be multiples of this."""
-        return 2 ** (self.downsamples + self.enhancers)
-
-    @property
-    def smallest(self) -> int:
-        """Height and width must be at least this: reflection padding needs a second pixel in the deepest maps."""
-        return 2 * self.multiple
 
 
 def global_generator(inputs: int, shape: GeneratorShape) -> nn.Sequential:

@@ -16,8 +16,7 @@ from torch import Tensor
 
 from videosynth.models.base import read_pickled_tensors
 from videosynth.models.vid2vid.model import Vid2Vid
-from videosynth.models.vid2vid.networks import GeneratorShape
-from videosynth.models.vid2vid.options import Losses
+from videosynth.models.vid2vid.options import GeneratorShape, Losses
 from videosynth.types import DataSpec, MapSpec, UserError
 
 CITYSCAPES_IDS = 35  # labelIds and the licence plate

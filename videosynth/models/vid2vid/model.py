@@ -20,8 +20,8 @@ from videosynth.losses.perceptual import perceptual
 from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.vid2vid.memory import Close, Rollout, Seen, State, moved_on, newest
-from videosynth.models.vid2vid.networks import GeneratorShape, Vid2VidGenerator
-from videosynth.models.vid2vid.options import CriticShape, Losses, Schedule
+from videosynth.models.vid2vid.networks import Vid2VidGenerator
+from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, Scores, logits, part
 from videosynth.nn.frozen import Frozen

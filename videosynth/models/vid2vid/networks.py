@@ -7,80 +7,16 @@ generators add detail at twice the size (section 3.3), and a foreground branch p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from videosynth import ops
+from videosynth.models.vid2vid.options import GeneratorShape
 from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
 from videosynth.nn.growing import ActiveScales
-from videosynth.types import UserError
-
-
-@dataclass(frozen=True)
-class GeneratorShape:
-    """The size of a generator. The defaults are the paper's coarsest scale.
-
-    Attributes:
-        width: channels at full resolution of the coarsest scale (ngf); they double with each halving.
-        downsamples: halvings of height and width before the residual blocks.
-        blocks: residual blocks; the first half (rounded up) in each trunk, the rest in each branch.
-        scales: spatial scales; each finer one doubles the size of the frames and halves the width.
-        finer_blocks: residual blocks of a finer scale.
-        foreground: classes (names or ids) that a branch of its own paints, such as car; none: no branch.
-        foreground_rule: replace (the foreground replaces the whole frame there, as the public code does it) or blend (it
-            replaces the hallucinated image only, equation 9 of the paper).
-        past: past frames (and past maps) that the generator looks at; 0 makes a per-frame model.
-        flow_scale: pixels that the flow head's output 1 stands for at the coarsest scale (20 in the reference, for frames
-            512 wide or more); it doubles with each finer scale.
-        refresh: smallest value of the mask: the share of the hallucinated image that every frame gets at least. 0 is the
-            paper's; above it, blur and errors of repeated warping fade away however long the video is.
-        persist: smallest share of the warped previous frame, where there is one. 0 is the paper's; above it, hallucinated
-            details that differ from frame to frame flicker less. refresh + persist is below 1.
-        flow: predict flow and mask and warp the previous frame; off, the hallucinated image is the frame.
-        checkpointing: recompute activations in the backward pass (less memory, about a third more time).
-    """
-
-    width: int = 128
-    downsamples: int = 3
-    blocks: int = 9
-    scales: int = 1
-    finer_blocks: int = 3
-    foreground: tuple[str, ...] = ()
-    foreground_rule: Literal["replace", "blend"] = "replace"
-    past: int = 2
-    flow_scale: float = 20.0
-    refresh: float = 0.0
-    persist: float = 0.0
-    flow: bool = True
-    checkpointing: bool = False
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.blocks, self.scales, self.finer_blocks) < 1 or min(self.past, self.downsamples) < 0:
-            raise UserError(
-                "generator.width, blocks, scales and finer_blocks must be 1 or more, past and downsamples 0 or more"
-            )
-        if not self.past and self.flow:
-            raise UserError(
-                "without past frames there is nothing to warp: set generator.flow to false, or past to 1 or more"
-            )
-        if min(self.refresh, self.persist) < 0 or self.refresh + self.persist >= 1:
-            raise UserError("generator.refresh and generator.persist must be 0 or more, together less than 1")
-        if self.width % 2 ** (self.scales - 1 + bool(self.foreground)):
-            raise UserError(f"generator.width {self.width} cannot be halved for every finer scale: choose a power of 2")
-
-    @property
-    def multiple(self) -> int:
-        """Height and width must be multiples of this."""
-        return 2 ** (self.downsamples + self.scales - 1)
-
-    @property
-    def smallest(self) -> int:
-        """Height and width must be at least this: reflection padding needs a second pixel in the deepest maps."""
-        return max(2 * self.multiple, 4)
 
 
 class Painted(NamedTuple):
