@@ -111,7 +111,7 @@ def finer(scale: int) -> State:
 
 def heads(m: Maker, width: int) -> None:
     for name, outputs in (("img", 3), ("flow", 2), ("w", 1)):
-        m.conv(f"model_final_{name}.1", outputs, width, 7, 7, gain=0.2 if name == "flow" else 1.0)
+        m.conv(f"model_final_{name}.1", outputs, width, 7, 7, gain=0.05 if name == "flow" else 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ only in what the state starts from.
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -347,8 +348,8 @@ class Vid2Vid(VideoModel):
                 losses.append(adversarial.critic_loss(self.losses.game, logits(scores), guesses))
                 accuracy = adversarial.accuracy(logits(scores), guesses, self.losses.game)
                 self.log("t/accuracy" if not rate else f"t/accuracy_{rate}", accuracy)
-            real = self._motion(seen.real, seen, rate)
-            if terms.wants("penalty") and real is not None:
+            if terms.wants("penalty"):
+                real = typing.cast(Tensor, self._motion(seen.real, seen, rate))
                 penalties.append(adversarial.gradient_penalty(lambda x, c=critic: logits(c(x)), real, fake))
         _put(terms, "adv", losses)
         _put(terms, "penalty", penalties)

@@ -1,4 +1,4 @@
-"""What a person sets about vid2vid's training: generator, critics, losses, schedule. The defaults are the paper's coarsest scale."""
+"""What a person sets about vid2vid: generator, critics, losses, schedule. The defaults are the paper's coarsest scale."""
 
 from __future__ import annotations
 
