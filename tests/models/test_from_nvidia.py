@@ -49,8 +49,10 @@ class Maker:
         self.state[f"{name}.bias"] = 0.1 * self.random(outputs)
 
     def norm(self, name: str, channels: int) -> None:
-        self.state[f"{name}.weight"] = 1 + 0.3 * self.random(channels)
-        self.state[f"{name}.bias"] = 0.3 * self.random(channels)
+        # A weak history: random networks are chaotic, and rounding errors would double with every frame.
+        gain = 0.2 if name.startswith("model_down_img") else 1.0
+        self.state[f"{name}.weight"] = gain * (1 + 0.3 * self.random(channels))
+        self.state[f"{name}.bias"] = gain * 0.3 * self.random(channels)
         self.state[f"{name}.running_mean"] = self.random(channels)
         self.state[f"{name}.running_var"] = self.random(channels).abs()
         self.state[f"{name}.num_batches_tracked"] = torch.tensor(7)
@@ -88,7 +90,7 @@ def coarsest() -> State:
     m.trunk("indv_down", CHANNELS, thin, DOWN)
     m.blocks("indv_res", 0, BLOCKS, thin * 2**DOWN)
     m.up("indv_up", 0, thin, DOWN)
-    m.conv("indv_final.1", 3, thin, 7, 7)
+    m.conv("indv_final.1", 3, thin, 7, 7, gain=0.2)
     return m.state
 
 
@@ -105,13 +107,13 @@ def finer(scale: int) -> State:
     m.trunk("indv_down", CHANNELS, thin, 1)
     m.blocks("indv_up", 0, FINER, 2 * thin)
     m.up("indv_up", FINER, thin, 1)
-    m.conv("indv_final.1", 3, thin, 7, 7)
+    m.conv("indv_final.1", 3, thin, 7, 7, gain=0.2)
     return m.state
 
 
 def heads(m: Maker, width: int) -> None:
     for name, outputs in (("img", 3), ("flow", 2), ("w", 1)):
-        m.conv(f"model_final_{name}.1", outputs, width, 7, 7, gain=0.05 if name == "flow" else 1.0)
+        m.conv(f"model_final_{name}.1", outputs, width, 7, 7, gain=0.05 if name == "flow" else 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +266,7 @@ def test_five_frames_agree_with_their_forward_pass(states, folder, tmp_path):
     assert motion > 1, "the flow must matter"
     assert len(ours) == len(theirs) == 5
     for a, b in zip(ours, theirs, strict=True):
-        assert float(b.std()) > 0.1
+        assert float(b.std()) > 0.05
         assert float((a - b).abs().max()) < 1e-4
 
 
