@@ -79,7 +79,15 @@ def generate(arguments: list[str]) -> None:
     p.add_argument("--out", default="video.mp4", help=".mp4 .mkv .gif, or a folder of pictures (default: video.mp4)")
     p.add_argument("--frames", type=int, help="at most this many frames")
     p.add_argument("--slice", help="which frames of each sequence, such as 64:80")
-    p.add_argument("--first-frame", help="a picture to begin with (default: the model begins by itself)")
+    p.add_argument(
+        "--first-frame",
+        help="how to begin: own (default: the model by itself), zeros, a picture, or a run that paints the first frame",
+    )
+    p.add_argument(
+        "--relabel", action="append", default=[], metavar="OLD=NEW", help="paint a class as another (repeatable)"
+    )
+    p.add_argument("--keep", help="real video or pictures: only what --relabel changes is painted, the rest stays")
+    p.add_argument("--feather", type=int, default=2, help="pixels over which painted regions come in (default: 2)")
     p.add_argument("--size", type=_size, help="WIDTHxHEIGHT (default: the training size)")
     p.add_argument("--fps", type=float, help="frames per second of the video")
     p.add_argument("--precision", default="auto", help="auto, fp32, channels-last, bf16 or compiled (default: auto)")
@@ -93,7 +101,7 @@ def generate(arguments: list[str]) -> None:
     from videosynth.apps.generate import Options
     from videosynth.apps.generate import generate as run
 
-    given: dict[str, Any] = vars(o) | {"trust": tuple(o.trust)}
+    given: dict[str, Any] = vars(o) | {"trust": tuple(o.trust), "relabel": tuple(o.relabel)}
     run(Options(**given))
 
 

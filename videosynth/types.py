@@ -223,7 +223,8 @@ class Request:
     """What is asked of a model. ``seeds`` defines B: one CPU generator per item.
 
     ``maps`` yields one dict per frame: ids ``B H W``, dense and drawn maps ``B C H W``. ``context`` holds frames that
-    come before the first one (its last ones are the history).
+    come before the first one (its last ones are the history). ``start`` says what there is without context: ``own`` (the
+    model begins by itself) or ``zeros`` (a black history that it looks at, as models trained so expect).
     """
 
     seeds: tuple[int, ...] = (0,)
@@ -234,3 +235,4 @@ class Request:
     attributes: dict[str, str] = field(default_factory=dict)
     latents: dict[str, Tensor] | None = None
     truncation: float | None = None
+    start: Literal["own", "zeros"] = "own"

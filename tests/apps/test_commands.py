@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from videosynth.apps.edit import blend
 from videosynth.apps.maps import open_maps
 from videosynth.cli import main
 from videosynth.data.world import world_spec
@@ -94,6 +96,57 @@ def test_maps_need_no_pictures_to_be_painted(plain, tmp_path, capsys):
     assert main(["evaluate", str(plain), "--data.root", str(root), "--out", str(tmp_path / "report")]) == 0
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert report["sequences"][0]["frames"] == 2, "only frames that have a real one can be measured"
+
+
+def test_a_video_begins_as_it_is_told(plain, tmp_path, capsys):
+    root = footage(tmp_path / "data", images=3, labels=3)
+    picture = root / "images" / "s" / "000.png"
+    words = ["generate", str(plain), "--maps", str(root), "--precision", "fp32", "--out"]
+    made_by = {}
+    for name, first in (("own", "own"), ("zeros", "zeros"), ("picture", str(picture)), ("run", str(plain))):
+        assert main([*words, str(tmp_path / f"{name}.mkv"), "--first-frame", first]) == 0
+        made_by[name] = read_video(tmp_path / f"{name}.mkv")[0]
+    assert main([*words, str(tmp_path / "default.mkv")]) == 0
+    assert np.array_equal(made_by["own"], read_video(tmp_path / "default.mkv")[0])
+    for a, b in itertools.combinations(made_by, 2):
+        assert not np.array_equal(made_by[a], made_by[b]), (a, b)
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "x.mkv"), "--first-frame", "nowhere"]) == 2
+    assert "no run folder at nowhere" in capsys.readouterr().err
+
+
+def test_editing_keeps_every_other_pixel(plain, tmp_path, capsys):
+    root = footage(tmp_path / "data", images=3, labels=3)
+    words = ["generate", str(plain), "--maps", str(root), "--precision", "fp32", "--size", "20x16"]
+    edit = [*words, "--relabel", "1=0", "--out", str(tmp_path / "v.mkv")]
+    assert main([*edit, "--keep", str(root / "images" / "s"), "--feather", "0"]) == 0
+    frames = read_video(tmp_path / "v.mkv")[0]
+    changed = np.eye(16, 20, dtype=bool)
+    assert (frames[:, ~changed] == 90).all()
+    assert (frames[:, changed] != 90).any()
+    assert main([*edit]) == 0
+    assert not (read_video(tmp_path / "v.mkv")[0][:, ~changed] == 90).all()
+    capsys.readouterr()
+    for wrong, said in (
+        (["--relabel", "1"], "write OLD=NEW"),
+        (["--relabel", "tree=0"], "no class 'tree'; this model knows the ids 0 to 1"),
+        (["--keep", str(root / "images" / "s")], "--keep needs --relabel"),
+        (["--relabel", "1=0", "--keep", "nowhere"], "no video and no folder"),
+        (["--relabel", "1=0", "--keep", str(root / "images" / "s"), "--size", "40x32"], "pass --size 20x16"),
+    ):
+        assert main([*words, "--out", str(tmp_path / "w.mkv"), *wrong]) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "w.mkv").exists()
+
+
+def test_a_feathered_edge_grows_inwards():
+    changed = np.zeros((20, 20), bool)
+    changed[5:15, 5:15] = True
+    mixed = blend(np.full((20, 20, 3), 200, np.uint8), np.full((20, 20, 3), 100, np.uint8), changed, 2)
+    assert (mixed[~changed] == 100).all()
+    assert (mixed[8:12, 8:12] == 200).all()
+    edge = mixed[10, 5:9, 0]
+    assert 100 < edge[0] < edge[1] <= edge[2] <= 200
 
 
 def test_a_human_comparison_from_the_page_to_the_sum(plain, street, tmp_path, capsys):

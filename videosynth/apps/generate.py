@@ -13,12 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from videosynth.apps.begin import Beginning, beginnings
+from videosynth.apps.edit import CHANGED, blend, kept_frames, read_changes, relabelled
 from videosynth.apps.estimate import to_generate, told
-from videosynth.apps.maps import Driving, first_frame, open_maps, resized
+from videosynth.apps.maps import Driving, open_maps, resized
 from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
 from videosynth.engine.samples import panels, picture
 from videosynth.models.base import VideoModel, load
-from videosynth.types import Clip, DataSpec, Request, UserError
+from videosynth.types import DataSpec, Request, UserError
 from videosynth.video.write import VideoWriter
 
 
@@ -38,6 +40,9 @@ class Options:
     device: str = "auto"
     seed: int = 0
     panels: bool = False
+    relabel: tuple[str, ...] = ()  # OLD=NEW, classes by name or id
+    keep: str | None = None  # real video or folder: only relabelled regions are painted
+    feather: int = 2  # pixels over which they come in
     trust: tuple[str, ...] = ()
 
 
@@ -75,16 +80,25 @@ def generate(options: Options) -> list[Path]:
         )
     assert options.maps is not None
     spec = resized(model.spec, options.size)
-    context = None if options.first_frame is None else first_frame(options.first_frame, spec)
+    changes = read_changes(options.relabel, spec)
+    if options.keep is not None and not changes:
+        raise UserError("--keep needs --relabel OLD=NEW: without a change nothing would be painted")
+    if options.feather < 0:
+        raise UserError(f"--feather must be 0 or more, not {options.feather}")
     videos = open_maps(options.maps, spec, options.slice)
+    if options.keep is not None and len(videos) > 1:
+        raise UserError(f"--keep goes with one sequence, but the maps hold {len(videos)}: name one sequence's folder")
+    begin = beginnings(
+        options.first_frame, spec, options.maps, options.slice, len(videos), options.seed, options.trust, device
+    )
     targets = _targets(Path(options.out), videos)
     rates = (options.fps if options.fps is not None else v.fps or spec.fps for v in videos)
     writers = [VideoWriter(target, rate) for target, rate in zip(targets, rates)]
     print(f"needs about {told(to_generate(model, spec.size))} of memory beside torch itself", file=sys.stderr)
-    setting = _setting(options, spec, context, device)
+    setting = _setting(options, spec, begin[0], device)
     prepare(model, setting).to(device)
-    for driving, writer in zip(videos, writers, strict=True):
-        _write(model, spec, driving, writer, context, options)
+    for driving, writer, beginning in zip(videos, writers, begin, strict=True):
+        _write(model, spec, driving, writer, beginning, changes, options)
     return targets
 
 
@@ -100,7 +114,7 @@ def _targets(out: Path, videos: list[Driving]) -> list[Path]:
     return [out / f"{v.name.replace('/', '_')}.mp4" for v in videos]
 
 
-def _setting(options: Options, spec: DataSpec, context: Clip | None, device: torch.device) -> Setting:
+def _setting(options: Options, spec: DataSpec, beginning: Beginning, device: torch.device) -> Setting:
     if options.precision != "auto":
         return options.precision  # pyright: ignore[reportReturnType]
     assert options.maps is not None
@@ -108,7 +122,7 @@ def _setting(options: Options, spec: DataSpec, context: Clip | None, device: tor
 
     def probe() -> Request:
         driving = open_maps(maps, spec, options.slice)[0]
-        return Request(seeds=(options.seed,), maps=driving.frames, context=context)
+        return Request(seeds=(options.seed,), maps=driving.frames, context=beginning.context, start=beginning.start)
 
     def fresh() -> VideoModel:
         return load(options.run, options.trust).to(device)
@@ -119,12 +133,20 @@ def _setting(options: Options, spec: DataSpec, context: Clip | None, device: tor
 
 
 def _write(
-    model: VideoModel, spec: DataSpec, driving: Driving, writer: VideoWriter, context: Clip | None, options: Options
+    model: VideoModel,
+    spec: DataSpec,
+    driving: Driving,
+    writer: VideoWriter,
+    beginning: Beginning,
+    changes: dict[int, int],
+    options: Options,
 ) -> None:
     kept: list[dict[str, Tensor]] = []
     total = driving.length if options.frames is None else min(driving.length, options.frames)
-    frames: Iterator[dict[str, Tensor]] = itertools.islice(_remember(driving.frames, kept), total)
-    request = Request(seeds=(options.seed,), maps=frames, context=context)
+    stream = relabelled(driving.frames, spec, changes) if changes else driving.frames
+    frames: Iterator[dict[str, Tensor]] = itertools.islice(_remember(stream, kept), total)
+    request = Request(seeds=(options.seed,), maps=frames, context=beginning.context, start=beginning.start)
+    real_frames = None if options.keep is None else kept_frames(Path(options.keep), spec.size)
     start = time.monotonic()
     count = 0
     with writer:
@@ -133,6 +155,13 @@ def _write(
             if options.panels:
                 real = _real(maps, spec) if driving.real else None
                 writer.write(panels(frame, maps, spec, real))
+            elif real_frames is not None:
+                under = next(real_frames, None)
+                if under is None:
+                    raise UserError(
+                        f"--keep {options.keep} has {count} frames, the maps have {total}: cut with --frames"
+                    )
+                writer.write(blend(picture(frame.image[0]), under, maps[CHANGED][0].numpy(), options.feather))
             else:
                 writer.write(picture(frame.image[0]))
             count += 1

@@ -16,6 +16,7 @@ class State(NamedTuple):
     frames: tuple[Tensor, ...]  # each (B, P, 3, h, w) in [-1, 1], the coarsest first; all but the finest padded
     maps: dict[str, Tensor]  # each (B, P, ...)
     known: Tensor  # (B,) bool: the newest frame of the history exists
+    told: Tensor  # (B,) bool: the history is looked at, be it zeros
 
 
 class Seen(NamedTuple):
@@ -54,7 +55,7 @@ def newest(x: Tensor, count: int) -> Tensor:
     return x[:, -count:]
 
 
-def moved_on(frames: Tensor, image: Tensor, known: Tensor) -> Tensor:
+def moved_on(frames: Tensor, image: Tensor, told: Tensor) -> Tensor:
     """The history ``(B, P, 3, H, W)`` one frame later. Frames before the first one do not exist: it stands in for them."""
     repeated = image.unsqueeze(1).expand_as(frames)
-    return torch.where(known.view(-1, 1, 1, 1, 1), torch.cat([frames[:, 1:], image.unsqueeze(1)], dim=1), repeated)
+    return torch.where(told.view(-1, 1, 1, 1, 1), torch.cat([frames[:, 1:], image.unsqueeze(1)], dim=1), repeated)

@@ -107,11 +107,11 @@ class Vid2Vid(VideoModel):
 
     # ---- the one cell
 
-    def start(self, batch: int, maps: dict[str, Tensor], context: Clip | None = None) -> State:
+    def start(self, batch: int, maps: dict[str, Tensor], context: Clip | None = None, zeros: bool = False) -> State:
         """The state before the first frame. ``maps`` are those of the first frame: they stand in for the missing past.
 
-        Without context the history is zeros and unknown. With it, its last frames are the history, the oldest repeated
-        where there are fewer than the generator looks at; its maps are used where it has any.
+        Without context the history is zeros and not looked at (with ``zeros`` it is). With it, its last frames are the
+        history, the oldest repeated where there are fewer than the generator looks at; its maps are used where it has any.
         """
         past = self.shape.past
         device = next(iter(maps.values())).device
@@ -119,11 +119,12 @@ class Vid2Vid(VideoModel):
         frames = self._levels(torch.zeros(batch, past, 3, height, width, device=device))
         old = {k: v.unsqueeze(1).expand(-1, past, *v.shape[1:]) for k, v in maps.items()}
         known = torch.zeros(batch, dtype=torch.bool, device=device)
+        told = torch.full_like(known, zeros)
         if context is not None and context.frames is not None and past:
             frames = self._levels(newest(ops.to_float(context.frames.to(device)), past))
             old = {k: newest(context.maps[k].to(device), past) if k in context.maps else v for k, v in old.items()}
-            known = torch.ones_like(known)
-        return State(frames, old, known)
+            known = told = torch.ones_like(known)
+        return State(frames, old, known, told)
 
     def _levels(self, frames: Tensor) -> tuple[Tensor, ...]:
         """History ``(B, P, 3, H, W)`` at every active scale."""
@@ -143,7 +144,7 @@ class Vid2Vid(VideoModel):
         encoded = ops.pad_to_multiple(encoded, self.shape.multiple, self.shape.smallest)
         finest = ops.pad_to_multiple(state.frames[-1].flatten(1, 2), self.shape.multiple, self.shape.smallest)
         histories = (*(f.flatten(1, 2) for f in state.frames[:-1]), finest)
-        *coarser, painted = self.generator(encoded, histories, state.known)
+        *coarser, painted = self.generator(encoded, histories, state.known, state.told)
 
         extras = {
             name: value[..., :height, :width]
@@ -154,9 +155,9 @@ class Vid2Vid(VideoModel):
         image = painted.image[..., :height, :width]
         if past:
             images = [*(p.image for p in coarser), image]
-            frames = tuple(moved_on(f, i, state.known) for f, i in zip(state.frames, images, strict=True))
+            frames = tuple(moved_on(f, i, state.told) for f, i in zip(state.frames, images, strict=True))
             old = {k: torch.cat([v[:, 1:], maps[k].unsqueeze(1)], dim=1) for k, v in state.maps.items()}
-            state = State(frames, old, torch.ones_like(state.known))
+            state = State(frames, old, *[torch.ones_like(state.known)] * 2)
         return Frame(image, extras), state
 
     # ---- use
@@ -178,7 +179,7 @@ class Vid2Vid(VideoModel):
                 return
             maps = self._checked({k: v.to(device) for k, v in given.items()}, count, len(request.seeds))
             if state is None:
-                state = self.start(len(request.seeds), maps, request.context)
+                state = self.start(len(request.seeds), maps, request.context, request.start == "zeros")
                 if state.frames[-1].shape[-2:] != next(iter(maps.values())).shape[-2:]:
                     raise UserError(
                         f"the first frame is {state.frames[-1].shape[-1]}x{state.frames[-1].shape[-2]} but the maps are "

@@ -98,18 +98,18 @@ class Scale(nn.Module):
         return [name for name, _ in self.named_children() if name.endswith("_head")]
 
     def forward(
-        self, maps: Tensor, history: Tensor, known: Tensor, there: Tensor | None, coarse: Features | None
+        self, maps: Tensor, history: Tensor, known: Tensor, told: Tensor, there: Tensor | None, coarse: Features | None
     ) -> tuple[Painted, Features]:
         """maps ``(B, inputs, H, W)``, history ``(B, past * 3, H, W)``, both oldest first; known ``(B,)`` bool: whether the
-        item has a previous frame (else its frame is the hallucinated image); there ``(B, 1, H, W)`` in [0, 1]: where the
+        item has a previous frame (else its frame is the hallucinated image); told ``(B,)`` bool: whether its history is
+        looked at; there ``(B, 1, H, W)`` in [0, 1]: where the
         foreground is; coarse: features of the next coarser scale, ``(B, 2 * width, H/2, W/2)``.
         """
-        told = known.view(-1, 1, 1, 1)
         features = self._run(self.label_trunk, maps)
         if self.shape.past:
             # Without history the trunk would normalise a constant image: rounding errors, amplified 300-fold per layer,
             # would come out as noise as strong as the features. So an unknown history adds nothing.
-            features = features + told.to(maps.dtype) * self._run(self.history_trunk, history)
+            features = features + told.view(-1, 1, 1, 1).to(maps.dtype) * self._run(self.history_trunk, history)
         image = self._run(self.image_branch, features if coarse is None else features + coarse.image)
         raw = self.image_head(image).float()
         foreground = front = None
@@ -124,7 +124,7 @@ class Scale(nn.Module):
         motion = self._run(self.flow_branch, features if coarse is None else features + coarse.flow)
         flow = self.flow_head(motion).float() * self.flow_scale
         mask = self.shape.refresh + (1 - self.shape.refresh - self.shape.persist) * self.mask_head(motion).float()
-        mask = torch.where(told, mask, 1.0)
+        mask = torch.where(known.view(-1, 1, 1, 1), mask, 1.0)
         warped = ops.warp(history[:, -3:].float(), flow)
         if foreground is not None and there is not None and self.shape.foreground_rule == "replace":
             composed = there * foreground + (1 - there) * (mask * behind + (1 - mask) * warped)
@@ -164,11 +164,14 @@ class Vid2VidGenerator(nn.Module):
             names += [f"scales.{k}"] if alone else [f"scales.{k}.{head}" for head in heads]
         return names
 
-    def forward(self, maps: Tensor, histories: tuple[Tensor, ...], known: Tensor) -> tuple[Painted, ...]:
+    def forward(
+        self, maps: Tensor, histories: tuple[Tensor, ...], known: Tensor, told: Tensor | None = None
+    ) -> tuple[Painted, ...]:
         """One frame at every active scale, the coarsest first.
 
         maps ``(B, (past + 1) * C, H, W)``, oldest first, H and W multiples of ``shape.multiple``; histories: one
-        ``(B, past * 3, h, w)`` per active scale, the coarsest first, zeros where there is none; known ``(B,)`` bool.
+        ``(B, past * 3, h, w)`` per active scale, the coarsest first, zeros where there is none; known ``(B,)`` bool: there
+        is a previous frame; told ``(B,)`` bool: the history is looked at (default: where it is known).
         """
         dtype = next(self.parameters()).dtype  # bf16 where the weights were made so
         count = self.active.count
@@ -180,6 +183,7 @@ class Vid2VidGenerator(nn.Module):
             if self.foreground:
                 now = level[:, -self.map_channels :]
                 there = now[:, list(self.foreground)].sum(1, keepdim=True).clamp(0, 1).float()
-            frame, coarse = scale(level.to(dtype), history.to(dtype), known, there, coarse)
+            seen = known if told is None else told
+            frame, coarse = scale(level.to(dtype), history.to(dtype), known, seen, there, coarse)
             painted.append(frame)
         return tuple(painted)

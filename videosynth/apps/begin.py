@@ -1,0 +1,57 @@
+"""How a video begins: by itself, from zeros, from a picture, or from another run's first frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+
+from videosynth import ops
+from videosynth.apps.maps import first_frame, open_maps
+from videosynth.models.base import load
+from videosynth.types import Clip, DataSpec, Request, UserError
+from videosynth.video.images import IMAGE_SUFFIXES
+
+
+class Beginning(NamedTuple):
+    """What a request is told of the frames before the first."""
+
+    start: Literal["own", "zeros"] = "own"
+    context: Clip | None = None
+
+
+def beginnings(
+    chosen: str | None,
+    spec: DataSpec,
+    maps: str,
+    frames: str | None,
+    count: int,
+    seed: int = 0,
+    trust: Iterable[str] = (),
+    device: torch.device | None = None,
+) -> list[Beginning]:
+    """One beginning per sequence of ``maps``: ``chosen`` is own (or None), zeros, the path of a picture, or a run.
+
+    Raises:
+        UserError: no such picture or run; a run that needs more than maps.
+    """
+    if chosen in (None, "own"):
+        return [Beginning()] * count
+    if chosen == "zeros":
+        return [Beginning("zeros")] * count
+    assert chosen is not None
+    if Path(chosen).suffix.lower() in IMAGE_SUFFIXES or Path(chosen).is_file():
+        return [Beginning("own", first_frame(chosen, spec))] * count
+    painter = load(chosen, trust)
+    if painter.needs - {"maps"}:
+        needed = ", ".join(sorted(painter.needs))
+        raise UserError(f"{chosen} cannot paint a first frame: it needs {needed}; choose a model that needs maps only")
+    painter = painter.to(device or torch.device("cpu"))
+    found = []
+    for driving in open_maps(maps, replace(painter.spec, size=spec.size), frames):
+        first = next(painter.generate(Request(seeds=(seed,), maps=driving.frames)))
+        found.append(Beginning("own", Clip(frames=ops.to_uint8(first.image).unsqueeze(1).cpu())))
+    return found
