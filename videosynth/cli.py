@@ -144,8 +144,10 @@ def models(arguments: list[str]) -> None:
 
 
 def convert(arguments: list[str]) -> None:
+    from videosynth.models import CONVERTERS
+
     p = _parser("convert", "Turn weights of another implementation into a run folder.")
-    p.add_argument("kind", help="nvidia-vid2vid")
+    p.add_argument("kind", help=f"whose weights: {', '.join(CONVERTERS)}")
     p.add_argument("folder", help="folder of the weights")
     p.add_argument("--out", required=True, help="run folder to write")
     p.add_argument("--epoch", default="latest", help="which of the weights: the files' first word (default: latest)")

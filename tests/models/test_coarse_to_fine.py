@@ -270,3 +270,56 @@ def test_a_critic_of_regions_trains_where_there_are_any():
     losses = train_steps(model, empty, 1).losses[0]
     assert "g/region" not in losses
     assert "g/adv" in losses
+
+
+# the spade generator
+
+
+def spade(**options) -> Vid2Vid:
+    torch.manual_seed(0)
+    shape = {"kind": "spade", "width": 4, "downsamples": 2, "blocks": 1, "levels": 3, "widest": 16, "warped_levels": 2}
+    return Vid2Vid(
+        NAMED,
+        GeneratorShape(**{**shape, **options}),
+        CriticShape(4, 1, 1),
+        Losses(network="none", perceptual=0.0),
+        Schedule(steps=100, clip_length=4, clip_double=0, start="both", lr=2e-3),
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"combine": "blend"}, {"flow": False}, {"checkpointing": True}])
+def test_the_spade_generator_learns_and_streams(options, tmp_path):
+    model = spade(**options)
+    clip = random_clip(replace(NAMED, size=(21, 30)), 1, 4)
+    before = frames_of(model.eval(), request_for(model, clip))
+    assert before.shape == (1, 4, 3, 21, 30)
+    watch = train_steps(model, clip, 25)
+    assert watch.touched >= {n for n, _ in model.named_parameters() if n.startswith("generator")}
+    model.eval()
+    real = ops.to_float(clip.frames)
+    after = frames_of(model, request_for(model, clip))
+    assert (after - real).abs().mean() < (before - real).abs().mean()
+    assert torch.equal(after, frames_of(model, request_for(model, clip)))
+    model.save(tmp_path)
+    assert torch.allclose(frames_of(load(tmp_path), request_for(model, clip)), after, atol=1e-6)
+
+
+def test_spade_items_with_and_without_history_share_a_batch():
+    model = spade().eval()
+    clip = random_clip(NAMED, 2, 3)
+    maps = {"labels": clip.maps["labels"][:, 2]}
+    state = model.start(2, maps, clip[:2])
+    with torch.no_grad():
+        mixed, _ = model.cell(maps, state._replace(known=torch.tensor([True, False])))
+        known, _ = model.cell(maps, state)
+        fresh, _ = model.cell(maps, model.start(2, maps))
+    assert torch.allclose(mixed.image[0], known.image[0], atol=1e-5)
+    assert torch.allclose(mixed.image[1], fresh.image[1], atol=1e-5)
+    assert not torch.allclose(known.image[1], fresh.image[1], atol=1e-3)
+
+
+def test_spade_shapes_that_cannot_be():
+    with pytest.raises(UserError, match="one scale and no foreground"):
+        GeneratorShape(kind="spade", scales=2)
+    with pytest.raises(UserError, match="levels must be at least"):
+        GeneratorShape(kind="spade", levels=2)

@@ -109,7 +109,7 @@ def test_items_with_and_without_history_share_a_batch():
     model = tiny()
     clip = random_clip(model.spec, 2, 3)
     state = model.start(2, maps_at(clip, 2), clip[:2])
-    mixed = state._replace(known=torch.tensor([True, False]))
+    mixed = state._replace(known=torch.tensor([True, False]), told=torch.tensor([True, False]))
     with torch.no_grad():
         whole, after = model.cell(maps_at(clip, 2), mixed)
         known, _ = model.cell(maps_at(clip, 2), state)
@@ -340,11 +340,11 @@ def test_weight_zero_switches_a_term_off(name):
 
 def test_a_critic_without_weight_is_not_called():
     for off, silent, heard in (
-        ({"adv": 0.0, "feature": 0.0}, "image_critic", "temporal_critics"),
-        ({"adv_t": 0.0, "feature_t": 0.0}, "temporal_critics", "image_critic"),
+        ({"adv": 0.0, "feature": 0.0}, "image_critic", "temporal_critics.0"),
+        ({"adv_t": 0.0, "feature_t": 0.0}, "temporal_critics.0", "image_critic"),
     ):
         model = tiny(replace(LOSSES, **off))
-        quiet, loud = calls_of(getattr(model, silent)), calls_of(getattr(model, heard))
+        quiet, loud = calls_of(model.get_submodule(silent)), calls_of(model.get_submodule(heard))
         train_steps(model, random_clip(model.spec, 1, 4), 1)
         assert quiet == []
         assert loud

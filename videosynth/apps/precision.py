@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import nn
+from torch.nn.utils import parametrize
 
 from videosynth import ops
 from videosynth.files import cache_folder, read_json, write_json
@@ -37,6 +39,7 @@ def prepare(model: VideoModel, setting: Setting) -> VideoModel:
     torch.backends.cudnn.allow_tf32 = setting != "fp32"  # on by default: fp32 convolutions with 10 bits of mantissa
     for name in model.exported:
         module = getattr(model, name)
+        _fold(module)
         if setting != "fp32":
             module.to(memory_format=torch.channels_last)
         if setting in ("bf16", "compiled"):
@@ -44,6 +47,14 @@ def prepare(model: VideoModel, setting: Setting) -> VideoModel:
         if setting == "compiled":
             module.compile()
     return model
+
+
+def _fold(module: nn.Module) -> None:
+    """Spectral norms and their like become plain weights: they would be computed again for every frame."""
+    for part in module.modules():
+        if parametrize.is_parametrized(part):
+            for name in list(part.parametrizations):  # pyright: ignore[reportArgumentType, reportCallIssue]
+                parametrize.remove_parametrizations(part, name)
 
 
 def choose(

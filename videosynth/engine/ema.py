@@ -15,7 +15,7 @@ from videosynth.types import Clip
 
 
 class Average(L.Callback):
-    """Exponential moving average of the exported weights (critics are left alone), kept in fp32.
+    """Exponential moving average of the exported parameters (critics are left alone), kept in fp32; buffers are copied.
 
     The decay rises from 0 to ``decay`` over the first steps, so early averages follow the model. Among the callbacks it
     stands before whatever looks at the average.
@@ -36,9 +36,10 @@ class Average(L.Callback):
         """Follow the model by one step (``model.steps`` says which)."""
         decay = min(self.decay, (1 + model.steps) / (10 + model.steps))
         floats: list[tuple[Tensor, Tensor]] = []
+        parameters = {name for name, _ in model.named_parameters()}
         for name, value in exported_weights(model).items():
             mine = self.weights[name]
-            if mine.is_floating_point():
+            if name in parameters:
                 floats.append((mine, value))
             else:
                 mine.copy_(value)

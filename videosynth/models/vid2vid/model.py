@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from videosynth import ops
 from videosynth.losses import adversarial
@@ -23,6 +24,7 @@ from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.vid2vid.memory import Close, Rollout, Seen, State, moved_on, newest
 from videosynth.models.vid2vid.networks import Vid2VidGenerator
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
+from videosynth.models.vid2vid.spade import SpadeGenerator
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, Scores, logits, part
 from videosynth.nn.frozen import Frozen
@@ -61,7 +63,8 @@ class Vid2Vid(VideoModel):
             )
         self.foreground = ops.class_channels(spec, generator.foreground, "generator.foreground")
         self.regions = ops.class_channels(spec, critic.regions, "critic.regions")
-        self.generator = Vid2VidGenerator(spec.channels, generator, self.foreground)
+        kind = SpadeGenerator if generator.kind == "spade" else Vid2VidGenerator
+        self.generator = kind(spec.channels, generator, self.foreground)
         self.image_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, critic.scales)
         motion_channels = 3 * critic.frames + 2 * (critic.frames - 1)
         self.temporal_critics = nn.ModuleList(
@@ -246,7 +249,8 @@ class Vid2Vid(VideoModel):
         empty = clip.frames.new_zeros(clip.batch, 0, 3, *clip.size, dtype=torch.float32)
         seen = Seen(empty, empty, None if clip.flow is None else clip.flow[:, :0].float(), 0, 0)
         for chunk in clip.chunks(phase.bptt):
-            seen, state = self._chunk(chunk, state, seen)
+            with parametrize.cached():  # spectral norms iterate once per chunk, not at each use of a weight
+                seen, state = self._chunk(chunk, state, seen)
             state = ops.detach(state)
         self.steps += 1
 
@@ -464,7 +468,7 @@ class Vid2Vid(VideoModel):
 
     def _painted(self, fake: Rollout) -> list[Tensor]:
         """The images that the image terms judge: the composed one, and the hallucinated one where it differs."""
-        return [fake.image, fake.raw] if self.losses.raw and fake.flow is not None else [fake.image]
+        return [fake.image, fake.raw] if self.losses.raw and self.generator.blends else [fake.image]
 
     def _motion(self, frames: Tensor, seen: Seen, rate: int) -> Tensor | None:
         """What a temporal critic sees: every K frames, K^rate apart, that end in the present chunk, and the K-1 real flows

@@ -149,6 +149,7 @@ class Vid2VidGenerator(nn.Module):
         self.map_channels = map_channels
         self.foreground = foreground
         self.active = ActiveScales(shape.scales)
+        self.blends = shape.flow  # the frame is composed of the hallucinated and the warped image
         inputs = map_channels * (shape.past + 1)
         self.scales = nn.ModuleList(Scale(inputs, shape, index) for index in range(shape.scales))
         normal_init(self)

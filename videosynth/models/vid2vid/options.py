@@ -14,9 +14,17 @@ class GeneratorShape:
     """The size of a generator. The defaults are the paper's coarsest scale.
 
     Attributes:
+        kind: composite (the paper's) or spade (maps modulate every layer; one scale, no foreground branch).
         width: channels at full resolution of the coarsest scale (ngf); they double with each halving.
-        downsamples: halvings of height and width before the residual blocks.
-        blocks: residual blocks; the first half (rounded up) in each trunk, the rest in each branch.
+        downsamples: halvings of height and width before the residual blocks (spade: before the encoded previous frame
+            enters).
+        blocks: residual blocks; the first half (rounded up) in each trunk, the rest in each branch (spade: of the flow
+            network).
+        levels: halvings down to where a first frame grows from (spade).
+        widest: most channels of a layer (spade).
+        combine: how the warped previous frame enters (spade): spade (it modulates the finest layers) or blend (by the mask,
+            as in the composite generator).
+        warped_levels: finest layers that it modulates (spade).
         scales: spatial scales; each finer one doubles the size of the frames and halves the width.
         finer_blocks: residual blocks of a finer scale.
         foreground: classes (names or ids) that a branch of its own paints, such as car; none: no branch.
@@ -33,9 +41,14 @@ class GeneratorShape:
         checkpointing: recompute activations in the backward pass (less memory, about a third more time).
     """
 
+    kind: Literal["composite", "spade"] = "composite"
     width: int = 128
     downsamples: int = 3
     blocks: int = 9
+    levels: int = 5
+    widest: int = 1024
+    combine: Literal["spade", "blend"] = "spade"
+    warped_levels: int = 3
     scales: int = 1
     finer_blocks: int = 3
     foreground: tuple[str, ...] = ()
@@ -58,13 +71,17 @@ class GeneratorShape:
             )
         if min(self.refresh, self.persist) < 0 or self.refresh + self.persist >= 1:
             raise UserError("generator.refresh and generator.persist must be 0 or more, together less than 1")
+        if self.kind == "spade" and (self.scales > 1 or self.foreground):
+            raise UserError("the spade generator has one scale and no foreground branch: use generator.kind composite")
+        if self.kind == "spade" and not max(self.downsamples, self.warped_levels) <= self.levels:
+            raise UserError("generator.levels must be at least generator.downsamples and generator.warped_levels")
         if self.width % 2 ** (self.scales - 1 + bool(self.foreground)):
             raise UserError(f"generator.width {self.width} cannot be halved for every finer scale: choose a power of 2")
 
     @property
     def multiple(self) -> int:
         """Height and width must be multiples of this."""
-        return 2 ** (self.downsamples + self.scales - 1)
+        return 2 ** (self.levels if self.kind == "spade" else self.downsamples + self.scales - 1)
 
     @property
     def smallest(self) -> int:
