@@ -70,8 +70,7 @@ class Vid2Vid(VideoModel):
         self.temporal_critics = nn.ModuleList(
             MultiscaleCritic(motion_channels, critic.width, critic.layers, critic.scales) for _ in range(critic.rates)
         )
-        normal_init(self.image_critic)
-        normal_init(self.temporal_critics)
+        normal_init(nn.ModuleList([self.image_critic, self.temporal_critics]))
         if self.regions:
             self.region_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, 1)
             normal_init(self.region_critic)
