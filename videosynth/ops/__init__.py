@@ -3,13 +3,14 @@
 from videosynth.ops.images import to_float, to_uint8
 from videosynth.ops.maps import class_channels, encode_maps, instance_edges, one_hot
 from videosynth.ops.pyramid import halve, pad_to_multiple, pyramid
-from videosynth.ops.regions import boxes_around, crop
+from videosynth.ops.regions import boxes_around, class_of, crop, means_over, object_keys
 from videosynth.ops.time import detach, fold, windows
 from videosynth.ops.warp import compose_flow, pixel_grid, strided_flow, warp
 
 __all__ = [
     "boxes_around",
     "class_channels",
+    "class_of",
     "compose_flow",
     "crop",
     "detach",
@@ -17,6 +18,8 @@ __all__ = [
     "fold",
     "halve",
     "instance_edges",
+    "means_over",
+    "object_keys",
     "one_hot",
     "pad_to_multiple",
     "pixel_grid",

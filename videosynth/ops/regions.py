@@ -1,10 +1,12 @@
-"""Parts of a picture: boxes around what a mask marks, and crops of one size."""
+"""Parts of a picture: boxes around what a mask marks, crops of one size, and means over objects."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from videosynth.types import DataSpec
 
 
 def boxes_around(there: Tensor, margin: float = 0.25) -> tuple[Tensor, Tensor]:
@@ -39,3 +41,33 @@ def crop(x: Tensor, boxes: Tensor, size: int) -> Tensor:
         dim=-1,
     )
     return F.grid_sample(x.float(), grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def object_keys(maps: dict[str, Tensor], spec: DataSpec) -> Tensor:
+    """One int64 key per object: class * 2^32 + instance, of ids ``(..., H, W)``. Without instances a class is one object;
+    pixels of no class have the class -1.
+    """
+    labels, instances = spec.map("classes"), spec.map("instances")
+    if labels is None:
+        raise ValueError("objects are told apart by their classes: the data has no label maps")
+    classes = maps[labels.name].long()
+    known = classes < labels.channels
+    if labels.void is not None:
+        known &= classes != labels.void
+    classes = torch.where(known, classes, -1)
+    return classes * 2**32 if instances is None else classes * 2**32 + maps[instances.name].long()
+
+
+def class_of(keys: Tensor) -> Tensor:
+    """The class of :func:`object_keys`; -1: none."""
+    return keys >> 32
+
+
+def means_over(features: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean feature per key: features ``(C, N)``, keys ``(N,)``. Returns the keys ``(K,)``, their means ``(K, C)`` and pixel
+    counts ``(K,)``.
+    """
+    found, place = keys.unique(return_inverse=True)
+    sums = features.new_zeros(len(found), len(features)).index_add_(0, place, features.T)
+    counts = torch.bincount(place, minlength=len(found))
+    return found, sums / counts.unsqueeze(1), counts

@@ -7,8 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from videosynth.nn.critics import Scores
-
 
 class State(NamedTuple):
     """What the cell remembers: ``past`` frames at every active scale and their maps (ids stay ids), oldest first."""
@@ -27,15 +25,6 @@ class Seen(NamedTuple):
     flow: Tensor | None  # (B, N, 2, H, W)
     new: int  # frames of the present chunk
     count: int  # frames of the clip so far
-
-
-class Close(NamedTuple):
-    """Crops of the present chunk's frames, ``(N, C, size, size)``, and the region critic's scores of the real ones."""
-
-    maps: Tensor
-    real: Tensor  # maps and pictures
-    fake: Tensor
-    scores: Scores
 
 
 class Rollout(NamedTuple):

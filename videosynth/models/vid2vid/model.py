@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -21,10 +22,12 @@ from videosynth.losses.flow import masked_l1
 from videosynth.losses.perceptual import perceptual
 from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch
 from videosynth.models.phases import growth, held_then_falling
-from videosynth.models.vid2vid.memory import Close, Rollout, Seen, State, moved_on, newest
+from videosynth.models.vid2vid import closeups
+from videosynth.models.vid2vid.memory import Rollout, Seen, State, moved_on, newest
 from videosynth.models.vid2vid.networks import Vid2VidGenerator
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.models.vid2vid.spade import SpadeGenerator
+from videosynth.models.vid2vid.styles import Looks, Styles
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, Scores, logits, part
 from videosynth.nn.frozen import Frozen
@@ -63,6 +66,12 @@ class Vid2Vid(VideoModel):
             )
         self.foreground = ops.class_channels(spec, generator.foreground, "generator.foreground")
         self.regions = ops.class_channels(spec, critic.regions, "critic.regions")
+        if generator.style:
+            labels = spec.map("classes")
+            if labels is None:
+                raise UserError("generator.style needs label maps, which the data has not: set it to 0")
+            self.styles = Styles(labels.channels, generator.style)
+            self.exported = ("generator", "styles")
         kind = SpadeGenerator if generator.kind == "spade" else Vid2VidGenerator
         self.generator = kind(spec.channels, generator, self.foreground)
         self.image_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, critic.scales)
@@ -79,7 +88,7 @@ class Vid2Vid(VideoModel):
         rate = schedule.lr_critic or schedule.lr
         betas = (schedule.beta1, 0.999)
         self.groups = {
-            "g": Group(("generator",), schedule.lr, betas),
+            "g": Group(("generator", "styles.encoder") if generator.style else ("generator",), schedule.lr, betas),
             "d": Group(("image_critic",), rate, betas),
             "t": Group(("temporal_critics",), rate, betas),
         }
@@ -119,7 +128,8 @@ class Vid2Vid(VideoModel):
         device = next(iter(maps.values())).device
         height, width = next(iter(maps.values())).shape[-2:]
         frames = self._levels(torch.zeros(batch, past, 3, height, width, device=device))
-        old = {k: v.unsqueeze(1).expand(-1, past, *v.shape[1:]) for k, v in maps.items()}
+        old = {m.name: maps[m.name].unsqueeze(1) for m in self.spec.maps}
+        old = {k: v.expand(-1, past, *v.shape[2:]) for k, v in old.items()}
         known = torch.zeros(batch, dtype=torch.bool, device=device)
         told = torch.full_like(known, zeros)
         if context is not None and context.frames is not None and past:
@@ -138,11 +148,14 @@ class Vid2Vid(VideoModel):
         return (*(level.unflatten(1, frames.shape[1:3]) for level in coarser), frames)
 
     def cell(self, maps: dict[str, Tensor], state: State) -> tuple[Frame, State]:
-        """One frame. maps: ids ``(B, H, W)``, others ``(B, C, H, W)``; any H and W (padded inside, cropped on output)."""
+        """One frame. maps: ids ``(B, H, W)``, others ``(B, C, H, W)``; any H and W (padded inside, cropped on output); the
+        looks of the objects, where the model has any, are the map ``style``.
+        """
         past = self.shape.past
         height, width = next(iter(maps.values())).shape[-2:]
         steps = [{k: v[:, i] for k, v in state.maps.items()} for i in range(past)] + [maps]
-        encoded = torch.cat([ops.encode_maps(m, self.spec) for m in steps], dim=1)
+        looks = [maps["style"]] if self.shape.style else []
+        encoded = torch.cat([*looks, *(ops.encode_maps(m, self.spec) for m in steps)], dim=1)
         encoded = ops.pad_to_multiple(encoded, self.shape.multiple, self.shape.smallest)
         finest = ops.pad_to_multiple(state.frames[-1].flatten(1, 2), self.shape.multiple, self.shape.smallest)
         histories = (*(f.flatten(1, 2) for f in state.frames[:-1]), finest)
@@ -169,17 +182,22 @@ class Vid2Vid(VideoModel):
         check_batch("context", request.context, len(request.seeds))
         if request.context is not None and not self.shape.past:
             raise UserError("this model looks at no past frames, so it cannot take a first frame")
+        if not self.shape.style and (request.latents or request.references):
+            raise UserError("this model knows no looks to choose from: train one with generator.style 3")
         return frames
 
     @torch.no_grad()
     def frames(self, request: Request) -> Iterator[Frame]:
         assert request.maps is not None
         state: State | None = None
+        looks = Looks(self.styles, self.spec, request) if self.shape.style else None
         device = self.device
         for count, given in enumerate(request.maps):
             if request.frames is not None and count >= request.frames:
                 return
             maps = self._checked({k: v.to(device) for k, v in given.items()}, count, len(request.seeds))
+            if looks is not None:
+                maps["style"] = looks(maps)
             if state is None:
                 state = self.start(len(request.seeds), maps, request.context, request.start == "zeros")
                 if state.frames[-1].shape[-2:] != next(iter(maps.values())).shape[-2:]:
@@ -197,6 +215,15 @@ class Vid2Vid(VideoModel):
             if maps[item.name].shape[0] != batch:
                 raise UserError(f"frame {index} has {maps[item.name].shape[0]} {item.name} maps for {batch} seeds")
         return {item.name: maps[item.name] for item in self.spec.maps}
+
+    def save(
+        self, folder: Path | str, weights: dict[str, Tensor] | None = None, dtype: torch.dtype | None = None
+    ) -> None:
+        if self.shape.style:
+            self.styles.fit()
+            mixtures = {f"styles.mixtures.{k}": v for k, v in self.styles.mixtures.state_dict().items()}
+            weights = None if weights is None else {**weights, **mixtures}
+        super().save(folder, weights, dtype)
 
     # ---- training
 
@@ -247,7 +274,14 @@ class Vid2Vid(VideoModel):
         state = self.start(clip.batch, {k: v[:, 0] for k, v in clip.maps.items()}, context)
         empty = clip.frames.new_zeros(clip.batch, 0, 3, *clip.size, dtype=torch.float32)
         seen = Seen(empty, empty, None if clip.flow is None else clip.flow[:, :0].float(), 0, 0)
-        for chunk in clip.chunks(phase.bptt):
+        keys = tables = None
+        if self.shape.style:
+            keys = ops.object_keys(clip.maps, self.spec)
+            tables = self.styles.tables(ops.to_float(clip.frames), keys)
+        for index, chunk in enumerate(clip.chunks(phase.bptt)):
+            if keys is not None and tables is not None and chunk.frames is not None:
+                here = keys[:, index * phase.bptt : index * phase.bptt + chunk.length]
+                chunk.maps["style"] = self.styles.painted(ops.to_float(chunk.frames), here, tables)
             with parametrize.cached():  # spectral norms iterate once per chunk, not at each use of a weight
                 seen, state = self._chunk(chunk, state, seen)
             state = ops.detach(state)
@@ -276,11 +310,15 @@ class Vid2Vid(VideoModel):
         # compares features of one and the same critic.
         image_real = self._image_real(labels, real)
         motion_real = self._motion_real(seen)
-        regions = self._look_closely(chunk, labels, real, fake) if self.regions else None
+        regions = None
+        if self.regions:
+            size = self.critic_shape.region_size
+            regions = closeups.look(self.region_critic, self.regions, size, labels, real, fake.image)
         with self.step("g") as terms:
             self._image_terms(terms, labels, real, fake, image_real)
             self._temporal_terms(terms, seen, motion_real)
-            self._region_terms(terms, regions)
+            if self.regions:
+                closeups.generator_terms(self.region_critic, terms, regions, self.losses.game)
             self._flow_terms(terms, chunk, real, fake, before, previous)
         with self.step("d") as terms:
             self._image_critic_terms(terms, labels, real, fake, image_real)
@@ -288,7 +326,7 @@ class Vid2Vid(VideoModel):
             self._temporal_critic_terms(terms, seen, motion_real)
         if regions is not None:
             with self.step("r") as terms:
-                self._region_critic_terms(terms, regions)
+                closeups.critic_terms(self.region_critic, terms, regions, self.losses.game)
         keep = slice(-self.critic_shape.span, None)
         kept = (None if x is None else x[:, keep].detach() for x in (seen.real, seen.fake, seen.flow))
         return Seen(*kept, seen.new, seen.count), state  # pyright: ignore[reportArgumentType]
@@ -402,42 +440,6 @@ class Vid2Vid(VideoModel):
                 features.append(feature_matching(guesses, scores))
         _put(terms, "adv_t", losses)
         _put(terms, "feature_t", features)
-
-    # The critic of regions: crops around some classes' pixels.
-
-    def _look_closely(self, chunk: Clip, labels: Tensor, real: Tensor, fake: Rollout) -> Close | None:
-        """Maps with real and generated pictures around the regions; None where no frame has any."""
-        condition = ops.fold(labels)
-        boxes, found = ops.boxes_around(condition[:, list(self.regions)].sum(1) > 0.5)
-        if not found.any():
-            return None
-        size = self.critic_shape.region_size
-
-        def close(x: Tensor) -> Tensor:
-            return ops.crop(x[found], boxes[found], size)
-
-        around = close(condition)
-        real_input = torch.cat([around, close(ops.fold(real))], dim=1)
-        return Close(around, real_input, close(ops.fold(fake.image)), self.region_critic(real_input))
-
-    def _region_terms(self, terms: Terms, regions: Close | None) -> None:
-        if regions is None:
-            terms.skip("region", "region_feature")
-            return
-        scores = self.region_critic(torch.cat([regions.maps, regions.fake], dim=1))
-        if terms.wants("region"):
-            terms["region"] = adversarial.generator_loss(self.losses.game, logits(scores))
-        if terms.wants("region_feature"):
-            terms["region_feature"] = feature_matching(scores, regions.scores)
-
-    def _region_critic_terms(self, terms: Terms, regions: Close) -> None:
-        fake = torch.cat([regions.maps, regions.fake.detach()], dim=1)
-        if terms.wants("adv"):
-            scores = logits(self.region_critic(fake))
-            terms["adv"] = adversarial.critic_loss(self.losses.game, logits(regions.scores), scores)
-        if terms.wants("penalty"):
-            penalty = adversarial.gradient_penalty(lambda x: logits(self.region_critic(x)), regions.real, fake)
-            terms["penalty"] = penalty
 
     def _flow_terms(
         self, terms: Terms, chunk: Clip, real: Tensor, fake: Rollout, before: Tensor | None, previous: Tensor | None

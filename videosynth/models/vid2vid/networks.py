@@ -150,7 +150,7 @@ class Vid2VidGenerator(nn.Module):
         self.foreground = foreground
         self.active = ActiveScales(shape.scales)
         self.blends = shape.flow  # the frame is composed of the hallucinated and the warped image
-        inputs = map_channels * (shape.past + 1)
+        inputs = shape.style + map_channels * (shape.past + 1)
         self.scales = nn.ModuleList(Scale(inputs, shape, index) for index in range(shape.scales))
         normal_init(self)
 
@@ -170,9 +170,10 @@ class Vid2VidGenerator(nn.Module):
     ) -> tuple[Painted, ...]:
         """One frame at every active scale, the coarsest first.
 
-        maps ``(B, (past + 1) * C, H, W)``, oldest first, H and W multiples of ``shape.multiple``; histories: one
-        ``(B, past * 3, h, w)`` per active scale, the coarsest first, zeros where there is none; known ``(B,)`` bool: there
-        is a previous frame; told ``(B,)`` bool: the history is looked at (default: where it is known).
+        maps ``(B, style + (past + 1) * C, H, W)``: the looks of the objects, then the maps, oldest first; H and W multiples
+        of ``shape.multiple``; histories: one ``(B, past * 3, h, w)`` per active scale, the coarsest first, zeros where there
+        is none; known ``(B,)`` bool: there is a previous frame; told ``(B,)`` bool: the history is looked at (default: where
+        it is known).
         """
         dtype = next(self.parameters()).dtype  # bf16 where the weights were made so
         count = self.active.count

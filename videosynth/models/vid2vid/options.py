@@ -30,6 +30,8 @@ class GeneratorShape:
         foreground: classes (names or ids) that a branch of its own paints, such as car; none: no branch.
         foreground_rule: replace (the foreground replaces the whole frame there, as the public code does it) or blend (it
             replaces the hallucinated image only, equation 9 of the paper).
+        style: numbers that describe the look of an object (3 in the paper); each object keeps its own for the whole video.
+            0: no looks, the video is decided by its maps.
         past: past frames (and past maps) that the generator looks at; 0 makes a per-frame model.
         flow_scale: pixels that the flow head's output 1 stands for at the coarsest scale (20 in the reference, for frames
             512 wide or more); it doubles with each finer scale.
@@ -53,6 +55,7 @@ class GeneratorShape:
     finer_blocks: int = 3
     foreground: tuple[str, ...] = ()
     foreground_rule: Literal["replace", "blend"] = "replace"
+    style: int = 0
     past: int = 2
     flow_scale: float = 20.0
     refresh: float = 0.0
@@ -61,9 +64,12 @@ class GeneratorShape:
     checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.width, self.blocks, self.scales, self.finer_blocks) < 1 or min(self.past, self.downsamples) < 0:
+        if (
+            min(self.width, self.blocks, self.scales, self.finer_blocks) < 1
+            or min(self.past, self.downsamples, self.style) < 0
+        ):
             raise UserError(
-                "generator.width, blocks, scales and finer_blocks must be 1 or more, past and downsamples 0 or more"
+                "generator.width, blocks, scales and finer_blocks must be 1 or more, past, downsamples and style 0 or more"
             )
         if not self.past and self.flow:
             raise UserError(
@@ -71,8 +77,10 @@ class GeneratorShape:
             )
         if min(self.refresh, self.persist) < 0 or self.refresh + self.persist >= 1:
             raise UserError("generator.refresh and generator.persist must be 0 or more, together less than 1")
-        if self.kind == "spade" and (self.scales > 1 or self.foreground):
-            raise UserError("the spade generator has one scale and no foreground branch: use generator.kind composite")
+        if self.kind == "spade" and (self.scales > 1 or self.foreground or self.style):
+            raise UserError(
+                "the spade generator has one scale, no foreground branch and no looks: use generator.kind composite"
+            )
         if self.kind == "spade" and not max(self.downsamples, self.warped_levels) <= self.levels:
             raise UserError("generator.levels must be at least generator.downsamples and generator.warped_levels")
         if self.width % 2 ** (self.scales - 1 + bool(self.foreground)):

@@ -79,6 +79,8 @@ class SpadeGenerator(nn.Module):
         super().__init__()
         if foreground:
             raise ValueError("this generator has no foreground branch")
+        if shape.style:
+            raise ValueError("this generator takes no looks")
         self.shape = shape
         self.map_channels = map_channels
         self.active = ActiveScales(1)

@@ -1,0 +1,164 @@
+"""Many looks (vid2vid, section 3.5): each object has one vector, which it keeps for the whole video.
+
+In training the vector is the mean of the encoder's features over the object's pixels in the whole clip; in use it is drawn
+from its class's mixture, by a generator that depends on the seed and the object alone, so no table need be kept.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from videosynth import ops
+from videosynth.nn.style import StyleEncoder, StyleMixtures
+from videosynth.types import Clip, DataSpec, Request, UserError
+
+REMEMBERED = 4096  # the newest looks, to which the mixtures are fitted
+SMALLEST = 1 / 2000  # share of a clip's pixels below which an object's look is not remembered
+
+Table = tuple[Tensor, Tensor]  # sorted keys (K,) and vectors (K, channels) of one item
+
+
+class Styles(nn.Module):
+    """Encoder, mixtures, and the looks seen lately."""
+
+    looks: Tensor
+    classes: Tensor
+    seen: Tensor
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.encoder = StyleEncoder(channels)
+        self.mixtures = StyleMixtures(classes, channels)
+        self.register_buffer("looks", torch.zeros(REMEMBERED, channels))
+        self.register_buffer("classes", torch.full((REMEMBERED,), -1))
+        self.register_buffer("seen", torch.tensor(0))
+
+    # ---- training
+
+    @torch.no_grad()
+    def tables(self, real: Tensor, keys: Tensor) -> list[Table]:
+        """Every object's mean vector over the whole clip: real ``(B, T, 3, H, W)`` in [-1, 1], keys ``(B, T, H, W)``; in
+        training they are remembered.
+        """
+        features = torch.stack([self._encode(real[:, t]) for t in range(real.shape[1])], dim=2)  # B C T H W
+        found = []
+        for item, objects in zip(features, keys, strict=True):
+            names, vectors, counts = ops.means_over(item.flatten(1), objects.flatten())
+            if self.training:
+                self._remember(names, vectors, counts)
+            found.append((names, vectors))
+        return found
+
+    def painted(self, real: Tensor, keys: Tensor, tables: list[Table]) -> Tensor:
+        """The clip's vectors in every pixel of a chunk, ``(B, T, channels, H, W)``, with gradients to the encoder through
+        the chunk's own frames.
+        """
+        batch, length = real.shape[:2]
+        features = self._encode(ops.fold(real)).unflatten(0, (batch, length))
+        out = []
+        for item, objects, (names, vectors) in zip(features, keys, tables, strict=True):
+            flat = objects.flatten()
+            here, means, _ = ops.means_over(item.transpose(0, 1).flatten(1), flat)
+            kept = vectors[torch.searchsorted(names, here)]
+            through = kept + (means - means.detach())
+            out.append(through[torch.searchsorted(here, flat)].view(*objects.shape, -1).permute(0, 3, 1, 2))
+        return torch.stack(out)
+
+    def _encode(self, pictures: Tensor) -> Tensor:
+        height, width = pictures.shape[-2:]
+        padded = ops.pad_to_multiple(pictures, self.encoder.multiple, 2 * self.encoder.multiple)
+        return self.encoder(padded)[..., :height, :width].float()
+
+    def _remember(self, names: Tensor, vectors: Tensor, counts: Tensor) -> None:
+        kinds = ops.class_of(names)
+        large = (counts >= SMALLEST * counts.sum()) & (kinds >= 0)
+        for kind, vector in zip(kinds[large], vectors[large], strict=True):
+            place = int(self.seen) % REMEMBERED
+            self.looks[place], self.classes[place] = vector, kind
+            self.seen += 1
+
+    def fit(self) -> None:
+        """Mixtures of the looks seen lately."""
+        known = self.classes >= 0
+        if known.any():
+            self.mixtures.fit(self.looks[known], self.classes[known])
+
+    # ---- use
+
+    def drawn(self, keys: Tensor, seeds: tuple[int, ...], cache: dict[tuple[int, int], Tensor]) -> Tensor:
+        """A look per object, drawn by seed, in every pixel: keys ``(B, H, W)``; returns ``(B, channels, H, W)``.
+
+        ``cache`` keeps what was drawn for the objects of a video; without it the same would be drawn again.
+        """
+        out = []
+        for objects, seed in zip(keys, seeds, strict=True):
+            names, place = objects.unique(return_inverse=True)
+            vectors = torch.stack([self._look(int(name), seed, cache) for name in names.tolist()]).to(keys.device)
+            out.append(vectors[place].permute(2, 0, 1))
+        return torch.stack(out)
+
+    def _look(self, key: int, seed: int, cache: dict[tuple[int, int], Tensor]) -> Tensor:
+        if (seed, key) not in cache:
+            kind = key >> 32
+            generator = torch.Generator().manual_seed(
+                ((seed + 1) * 0x9E3779B97F4A7C15 + key * 0xBF58476D1CE4E5B9) % 2**63
+            )
+            cache[seed, key] = self.mixtures.draw(kind, generator) if kind >= 0 else torch.zeros(self.channels)
+        return cache[seed, key]
+
+
+class Looks:
+    """The looks of one request's videos: from a reference clip, drawn by seeds, or between two seeds.
+
+    ``request.latents`` may hold ``style_seeds`` ``(B,)`` (default: the request's seeds), ``style_other`` ``(B,)`` seeds and
+    ``style_mix`` ``(B,)`` in [0, 1]: how far the looks lie from the first to the other.
+    """
+
+    def __init__(self, styles: Styles, spec: DataSpec, request: Request) -> None:
+        self.styles, self.spec = styles, spec
+        latents = request.latents or {}
+        unknown = latents.keys() - {"style_seeds", "style_other", "style_mix"}
+        if unknown:
+            raise UserError(f"unknown latent {min(unknown)!r}; this model knows style_seeds, style_other, style_mix")
+        self.seeds = self._seeds(latents.get("style_seeds"), request.seeds)
+        self.other = self._seeds(latents.get("style_other"), request.seeds) if "style_other" in latents else None
+        self.mix = latents.get("style_mix", torch.zeros(len(request.seeds)))
+        self.cache: dict[tuple[int, int], Tensor] = {}
+        self.given = None if request.references is None else self._of(request.references)
+
+    @staticmethod
+    def _seeds(chosen: Tensor | None, default: tuple[int, ...]) -> tuple[int, ...]:
+        if chosen is None:
+            return default
+        if len(chosen) != len(default):
+            raise UserError(f"{len(chosen)} style seeds for {len(default)} videos: pass one per video")
+        return tuple(int(s) for s in chosen)
+
+    def _of(self, references: Clip) -> list[Table]:
+        """Per item the mean vector of every class of the reference."""
+        if references.frames is None or any(m.name not in references.maps for m in self.spec.maps):
+            raise UserError("a style reference needs a picture and its maps: pass a data set folder with both")
+        device = self.styles.looks.device
+        maps = {k: v.to(device) for k, v in references.maps.items()}
+        keys = ops.class_of(ops.object_keys(maps, self.spec))
+        return self.styles.tables(ops.to_float(references.frames.to(device)), keys)
+
+    def __call__(self, maps: dict[str, Tensor]) -> Tensor:
+        """The map ``style`` of one frame, ``(B, channels, H, W)``."""
+        keys = ops.object_keys(maps, self.spec)
+        drawn = self.styles.drawn(keys, self.seeds, self.cache)
+        if self.other is not None:
+            other = self.styles.drawn(keys, self.other, self.cache)
+            drawn = torch.lerp(drawn, other, self.mix.to(drawn).view(-1, 1, 1, 1))
+        if self.given is None:
+            return drawn
+        out = []
+        for kinds, own, (names, vectors) in zip(ops.class_of(keys), drawn, self.given, strict=True):
+            place = torch.searchsorted(names, kinds.flatten()).clamp(max=len(names) - 1)
+            known = (names[place] == kinds.flatten()).view(
+                1, *kinds.shape
+            )  # classes that the reference lacks are drawn
+            out.append(torch.where(known, vectors[place].T.view_as(own), own))
+        return torch.stack(out)
