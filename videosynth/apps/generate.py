@@ -16,6 +16,7 @@ from torch import Tensor
 from videosynth.apps.begin import Beginning, beginnings
 from videosynth.apps.edit import CHANGED, blend, kept_frames, read_changes, relabelled
 from videosynth.apps.estimate import to_generate, told
+from videosynth.apps.looks import looks
 from videosynth.apps.maps import Driving, open_maps, resized
 from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
 from videosynth.engine.samples import panels, picture
@@ -40,6 +41,9 @@ class Options:
     device: str = "auto"
     seed: int = 0
     panels: bool = False
+    style_seed: int | None = None
+    style_mix: str | None = None  # SEED:SHARE
+    style_from: str | None = None  # a data set folder
     relabel: tuple[str, ...] = ()  # OLD=NEW, classes by name or id
     keep: str | None = None  # real video or folder: only relabelled regions are painted
     feather: int = 2  # pixels over which they come in
@@ -122,7 +126,7 @@ def _setting(options: Options, spec: DataSpec, beginning: Beginning, device: tor
 
     def probe() -> Request:
         driving = open_maps(maps, spec, options.slice)[0]
-        return Request(seeds=(options.seed,), maps=driving.frames, context=beginning.context, start=beginning.start)
+        return _request(options, spec, driving.frames, beginning)
 
     def fresh() -> VideoModel:
         return load(options.run, options.trust).to(device)
@@ -130,6 +134,11 @@ def _setting(options: Options, spec: DataSpec, beginning: Beginning, device: tor
     setting, why = choose(fresh, probe, spec.size)
     print(why, file=sys.stderr)
     return setting
+
+
+def _request(options: Options, spec: DataSpec, maps: Iterator[dict[str, Tensor]], beginning: Beginning) -> Request:
+    chosen = looks(options.style_seed, options.style_mix, options.style_from, spec)
+    return Request((options.seed,), maps=maps, context=beginning.context, start=beginning.start, **chosen)
 
 
 def _write(
@@ -145,7 +154,7 @@ def _write(
     total = driving.length if options.frames is None else min(driving.length, options.frames)
     stream = relabelled(driving.frames, spec, changes) if changes else driving.frames
     frames: Iterator[dict[str, Tensor]] = itertools.islice(_remember(stream, kept), total)
-    request = Request(seeds=(options.seed,), maps=frames, context=beginning.context, start=beginning.start)
+    request = _request(options, spec, frames, beginning)
     real_frames = None if options.keep is None else kept_frames(Path(options.keep), spec.size)
     start = time.monotonic()
     count = 0

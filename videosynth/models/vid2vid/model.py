@@ -274,14 +274,13 @@ class Vid2Vid(VideoModel):
         state = self.start(clip.batch, {k: v[:, 0] for k, v in clip.maps.items()}, context)
         empty = clip.frames.new_zeros(clip.batch, 0, 3, *clip.size, dtype=torch.float32)
         seen = Seen(empty, empty, None if clip.flow is None else clip.flow[:, :0].float(), 0, 0)
-        keys = tables = None
+        tables = None
         if self.shape.style:
-            keys = ops.object_keys(clip.maps, self.spec)
-            tables = self.styles.tables(ops.to_float(clip.frames), keys)
-        for index, chunk in enumerate(clip.chunks(phase.bptt)):
-            if keys is not None and tables is not None and chunk.frames is not None:
-                here = keys[:, index * phase.bptt : index * phase.bptt + chunk.length]
-                chunk.maps["style"] = self.styles.painted(ops.to_float(chunk.frames), here, tables)
+            tables = self.styles.tables(ops.to_float(clip.frames), ops.object_keys(clip.maps, self.spec))
+        for chunk in clip.chunks(phase.bptt):
+            if tables is not None and chunk.frames is not None:
+                keys = ops.object_keys(chunk.maps, self.spec)
+                chunk.maps["style"] = self.styles.painted(ops.to_float(chunk.frames), keys, tables)
             with parametrize.cached():  # spectral norms iterate once per chunk, not at each use of a weight
                 seen, state = self._chunk(chunk, state, seen)
             state = ops.detach(state)
