@@ -1,0 +1,248 @@
+"""Ablations of vid2vid on the same data, seed and number of training steps: one row per run, one JSON per row.
+
+    python benchmarks/ablations.py run camvid --root street_camvid/train --network SQUEEZENET --out ablations
+    python benchmarks/ablations.py run world --network SQUEEZENET --out ablations
+    python benchmarks/ablations.py table ablations > table.md
+
+Rows that are finished are not run again; a row that was cut off goes on from its checkpoint. ``--row`` picks some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from videosynth import ops
+from videosynth.apps.evaluate import Maker, Truth, evaluate, from_model
+from videosynth.apps.maps import open_maps
+from videosynth.files import write_json
+from videosynth.flow.dis import DIS
+from videosynth.metrics.extractors import load_extractor
+from videosynth.models.base import load
+from videosynth.nn.trunks import load_trunk
+
+COMMON = ["--run.sample_every", "0", "--run.checkpoint_every", "40", "--run.metric", "perceptual"]
+STEPS = {"camvid": 560, "world": 560}
+
+DATA = {
+    "camvid": {
+        "train": ["--data.frames", "0:64", "--data.size", "[72,96]"],
+        "train_slice": "0:64",
+        "slice": "64:80",
+        "cars": "Car",
+    },
+    "world": {
+        "train": ["--data.size", "[64,96]"],
+        "root": "world:street:1000003,1000004",
+        "train_slice": None,
+        "slice": "0:48",
+        "cars": "car",
+    },
+}
+
+# What the full model has, and what each row changes. CARS stands for the name of the foreground class.
+FULL = {
+    "generator.scales": "2", "generator.width": "32", "generator.flow_scale": "2.0", "generator.past": "2",
+    "generator.foreground": "[CARS]", "losses.perceptual": "10", "losses.coherence": "10",
+}  # fmt: skip
+ROWS: dict[str, dict[str, str]] = {
+    "full": {},
+    "no temporal critic": {"losses.adv_t": "0", "losses.feature_t": "0"},
+    "no flow": {"generator.flow": "false"},
+    "no foreground prior": {"generator.foreground": "[]"},
+    "no feature matching": {"losses.feature": "0", "losses.feature_t": "0"},
+    "no perceptual term": {"losses.perceptual": "0", "losses.network": "none"},
+    "1 past frame": {"generator.past": "1"},
+    "4 past frames": {"generator.past": "4"},
+    "one scale": {"generator.scales": "1"},
+    "spade": {
+        "generator.kind": "spade", "generator.scales": "1", "generator.foreground": "[]", "generator.downsamples": "3",
+        "generator.blocks": "6", "generator.widest": "512",
+    },
+}  # fmt: skip
+PICTURES = "pix2pixHD per frame"
+COVST = "COVST stand-in"
+SEEDS = {"full": (0, 1, 2)}
+
+
+def options_of(row: str, data: str, network: str) -> list[str]:
+    """The training's command line for a row."""
+    words = [*DATA[data]["train"], *COMMON, "--run.validation_network", network]
+    if row == PICTURES:
+        steps = 8 * STEPS[data]
+        words += ["--config", "pix2pixhd/street_small", "--model.schedule.steps", str(steps)]
+        words += ["--model.losses.perceptual", "10", "--model.losses.network", network]
+        return [*words, "--run.validate_every", str(steps // 8)]
+    words += ["--config", "vid2vid/street_small", "--model.schedule.steps", str(STEPS[data])]
+    words += ["--model.schedule.clip_double", "140", "--run.validate_every", str(STEPS[data] // 8)]
+    chosen = {"losses.network": network, **FULL, **ROWS[row]}
+    for name, value in chosen.items():
+        words += [f"--model.{name}", value.replace("CARS", DATA[data]["cars"])]
+    return words
+
+
+def train(row: str, data: str, seed: int, run: Path, root: str | None, network: str) -> float:
+    """Train (or go on); returns the peak memory of the training process in MiB."""
+    words = [sys.executable, "-m", "videosynth", "train"]
+    if (run / "last.ckpt").exists():
+        words += ["--resume", str(run)]
+    else:
+        words += [*options_of(row, data, network), "--run.seed", str(seed), "--out", str(run)]
+        words += ["--data.root", root] if root else ["--data.world", "street"]
+    process = subprocess.Popen(words)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"the training of {row!r} failed")
+    return usage.ru_maxrss / 1024
+
+
+def curve(run: Path) -> list[tuple[float, float]]:
+    """(minutes of training, perceptual distance on the evaluated frames' kin) as the run logged it."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    points: list[tuple[float, float]] = []
+    for file in sorted((run / "log").glob("events*")):
+        events = EventAccumulator(str(file)).Reload()
+        if "validation/perceptual" in events.Tags()["scalars"]:
+            start = events.FirstEventTimestamp()
+            before = points[-1][0] if points else 0.0
+            points += [(before + (e.wall_time - start) / 60, e.value) for e in events.Scalars("validation/perceptual")]
+    return points
+
+
+def covst(pictures: Maker, share: float = 0.8) -> Maker:
+    """Per-frame pictures, each blended with the previous output, warped by the pictures' own flow, where that is sure."""
+
+    def frames(truth: Truth) -> Iterator[np.ndarray]:
+        teacher = DIS()
+        before: np.ndarray | None = None
+        out: np.ndarray | None = None
+        for now in pictures(truth):
+            if before is None or out is None:
+                out = now
+            else:
+                flow, sure = teacher(now, before)
+                moved = ops.warp(torch.from_numpy(out).permute(2, 0, 1)[None].float(), torch.from_numpy(flow)[None])
+                weight = share * sure.transpose(1, 2, 0)
+                mixed = weight * moved[0].permute(1, 2, 0).numpy() + (1 - weight) * now
+                out = np.round(mixed).clip(0, 255).astype(np.uint8)
+            before = now
+            yield out
+
+    return frames
+
+
+def measure(
+    makers: dict[str, Maker], spec: Any, data: str, root: str | None, network: str, out: Path
+) -> dict[str, Any]:
+    chosen = DATA[data]
+    place = root or chosen["root"]
+
+    def truths(part: str | None) -> Iterable[Truth]:
+        return (Truth.collect(d.name, d.frames) for d in open_maps(place, spec, part, "train", real=True))
+
+    training = list(truths(chosen["train_slice"])) if chosen["train_slice"] else []
+    extractor = load_extractor(network, 2)
+    assert extractor is not None
+    return evaluate(
+        makers, truths(chosen["slice"]), spec, out, training=training, trunk=load_trunk(network), extractors=[extractor],
+        overwrite=True,
+    )  # fmt: skip
+
+
+def run_row(row: str, data: str, seed: int, root: str | None, network: str, out: Path) -> None:
+    name = f"{data}-{row.replace(' ', '_')}-{seed}"
+    if (out / f"{name}.json").exists():
+        return
+    run = out / "runs" / f"{data}-{(PICTURES if row == COVST else row).replace(' ', '_')}-{seed}"
+    trained = out / f"{data}-{PICTURES.replace(' ', '_')}-{seed}.json"
+    memory = json.loads(trained.read_text())["memory"] if row == COVST else train(row, data, seed, run, root, network)
+    model = load(run)
+    maker = from_model(model, seed)
+    report = measure(
+        {row: covst(maker) if row == COVST else maker}, model.spec, data, root, network, out / "reports" / name
+    )
+    mine = next(r for r in report["rows"] if r["name"] == row)
+    speeds = [s["frames_per_second"] for s in mine["sequences"].values()]
+    record = json.loads((run / "run.json").read_text())
+    found = {
+        "format": 1,
+        "row": row,
+        "data": data,
+        "seed": seed,
+        "metrics": mine["metrics"],
+        "real": next(r for r in report["rows"] if r["kind"] == "real")["metrics"],
+        "seconds_per_frame": 1 / float(np.mean(speeds)),
+        "memory": memory,
+        "minutes": record["wall_seconds"] / 60,
+        "steps": record["steps"],
+        "commit": record["commit"],
+        "machine": record["machine"],
+        "date": time.strftime("%Y-%m-%d"),
+        "curve": curve(run),
+    }
+    write_json(out / f"{name}.json", found)
+    print(f"{name}: {found['metrics']}", flush=True)
+
+
+def table(folder: Path) -> None:
+    """Markdown: one line per row, means over seeds."""
+    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for file in sorted(folder.glob("*.json")):
+        found = json.loads(file.read_text())
+        rows.setdefault((found["data"], found["row"]), []).append(found)
+    for data in DATA:
+        mine = {row: found for (d, row), found in rows.items() if d == data}
+        if not mine:
+            continue
+        names = list(next(iter(mine.values()))[0]["metrics"])
+        print(f"\n| {data} | " + " | ".join(names) + " | s/frame | training MiB | minutes |")
+        print("|---|" + "---|" * (len(names) + 3))
+        order = [*ROWS, PICTURES, COVST]
+        for row in sorted(mine, key=order.index):
+            found = mine[row]
+            cells = [_cell([f["metrics"][n] for f in found]) for n in names]
+            cells += [_cell([f[k] for f in found]) for k in ("seconds_per_frame", "memory", "minutes")]
+            print(f"| {row}{f' ({len(found)} seeds)' if len(found) > 1 else ''} | " + " | ".join(cells) + " |")
+
+
+def _cell(values: list[float | None]) -> str:
+    known = [v for v in values if v is not None]
+    if not known:
+        return "-"
+    spread = f" ± {np.std(known):.2g}" if len(known) > 1 else ""
+    return f"{np.mean(known):.4g}{spread}"
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sub = p.add_subparsers(dest="verb", required=True)
+    r = sub.add_parser("run")
+    r.add_argument("data", choices=list(DATA))
+    r.add_argument("--root")
+    r.add_argument("--network", required=True)
+    r.add_argument("--out", type=Path, required=True)
+    r.add_argument("--row", action="append", default=[])
+    t = sub.add_parser("table")
+    t.add_argument("folder", type=Path)
+    o = p.parse_args()
+    if o.verb == "table":
+        table(o.folder)
+        return
+    for row in o.row or [*ROWS, PICTURES, COVST]:
+        for seed in SEEDS.get(row, (0,)):
+            run_row(row, o.data, seed, o.root, o.network, o.out)
+
+
+if __name__ == "__main__":
+    main()
