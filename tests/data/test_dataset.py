@@ -11,6 +11,7 @@ import torch
 from videosynth.data.dataset import ClipDataset, Memory, StoredFlow, iterate
 from videosynth.data.draws import Draw, DrawSettings, draw
 from videosynth.data.layouts import index_folder
+from videosynth.data.transforms import coarsened
 from videosynth.flow.cache import FlowCache
 from videosynth.types import DataSpec, UserError
 from videosynth.video.images import write_image
@@ -63,6 +64,45 @@ def test_an_id_that_the_scan_missed_is_refused(root):
     assert data[plain(0)].length == 3
     with pytest.raises(UserError, match=r"4\.png holds the id 9; .* dataset.yaml"):
         _ = data[plain(3)]
+
+
+def test_ids_are_remapped_as_the_data_set_says(root):
+    (root / "dataset.yaml").write_text("classes: [near, far]\nremap: {0: 1, 2: 0}\n")
+    index = index_folder(root)
+    spec = index.spec(SIZE)
+    labels = ClipDataset(index, spec)[plain(0, length=1)].maps["labels"][0, 0].numpy()
+    stored = moving(0)[..., 0] // 64
+    assert (labels[stored == 0] == 1).all()
+    assert (labels[stored == 2] == 0).all()
+    assert (labels[(stored == 1) | (stored == 3)] == 255).all(), "what is not named is void"
+    assert spec.map("classes").void == 255
+    (root / "dataset.yaml").write_text("remap: cityscapes\n")
+    assert index_folder(root).spec(SIZE).map("classes").channels == 19
+    (root / "dataset.yaml").write_text("remap: [1, 2]\n")
+    with pytest.raises(UserError, match="remap must be cityscapes"):
+        index_folder(root)
+
+
+def test_coarser_labels():
+    ids = np.zeros((48, 64), np.uint8)
+    ids[10:30, 10:40] = 1
+    ids[5, 50] = 2  # a single pixel
+    ids[11:29:3, 40:46] = 1  # a comb
+    same, other = coarsened([ids, ids], 0.8, seed=3)
+    assert np.array_equal(same, other), "all frames of a clip alike"
+    assert set(np.unique(same)) == {0, 1}, "no class appears, specks vanish"
+    assert (same == 1)[15:25, 15:35].all()
+    edges = [np.abs(np.diff((m == 1).astype(int), axis=0)).sum() for m in (ids, same)]
+    assert edges[1] < edges[0], "outlines are shorter"
+    assert not np.array_equal(coarsened([ids], 0.8, seed=4)[0], same)
+
+
+def test_coarse_clips_are_drawn_by_share():
+    settings = DrawSettings(SIZE, 3, coarsen=0.5)
+    strengths = [draw((8,), settings, 0, step, 0, 0).coarsen for step in range(200)]
+    assert 70 < sum(s > 0 for s in strengths) < 130
+    before = [draw((8,), DrawSettings(SIZE, 3), 0, step, 0, 0) for step in range(20)]
+    assert all(a == draw((8,), settings, 0, s, 0, 0)._replace(coarsen=0.0) for s, a in enumerate(before))
 
 
 def plain(start: int = 0, stride: int = 1, length: int = 3, size: tuple[int, int] = SIZE, **changes: object) -> Draw:

@@ -11,14 +11,26 @@ import yaml
 from videosynth.files import read_json
 from videosynth.types import UserError
 
-KEYS = ("classes", "colours", "void", "fps")
+KEYS = ("classes", "colours", "void", "fps", "remap")
+VOID = 255  # the usual id of pixels without a class
+
+# Cityscapes' labelIds (0..33) to its 19 trainIds; the other labelIds are void.
+CITYSCAPES = {
+    7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11, 25: 12, 26: 13, 27: 14, 28: 15,
+    31: 16, 32: 17, 33: 18,
+}  # fmt: skip
+CITYSCAPES_NAMES = (
+    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation", "terrain",
+    "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Classes:
     """Names, colours and count of the label classes; ``None`` and empty tuples where nothing is said.
 
-    ``void`` is the id of pixels without a class. ``fps`` is in frames per second.
+    ``void`` is the id of pixels without a class. ``fps`` is in frames per second. ``remap`` are pairs of an id on disk and
+    the id that is meant; ids on disk that it does not name are void.
     """
 
     count: int | None = None
@@ -27,6 +39,7 @@ class Classes:
     void: int | None = None
     fps: float | None = None
     file: Path | None = None
+    remap: tuple[tuple[int, int], ...] = ()
 
 
 def read_classes(root: Path) -> Classes:
@@ -76,7 +89,22 @@ def _from_yaml(path: Path) -> Classes:
     fps = data.get("fps")
     if fps is not None and (isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= 1000):
         raise UserError(f"{path}: fps must be frames per second such as 25, not {fps!r}")
-    return Classes(count, names, colours, void, None if fps is None else float(fps), path)
+    remap = _remap(path, data.get("remap"))
+    if data.get("remap") == "cityscapes" and count is None:
+        names, count = CITYSCAPES_NAMES, len(CITYSCAPES_NAMES)
+    if remap and void is None:
+        void = VOID
+    return Classes(count, names, colours, void, None if fps is None else float(fps), path, remap)
+
+
+def _remap(path: Path, value: Any) -> tuple[tuple[int, int], ...]:
+    if value is None:
+        return ()
+    if value == "cityscapes":
+        return tuple(CITYSCAPES.items())
+    if not isinstance(value, dict) or not all(type(n) is int and 0 <= n <= 255 for pair in value.items() for n in pair):
+        raise UserError(f"{path}: remap must be cityscapes, or ids on disk and what they mean such as {{7: 0, 8: 1}}")
+    return tuple(value.items())
 
 
 def _colours(path: Path, value: Any) -> tuple[tuple[int, int, int], ...]:

@@ -16,6 +16,7 @@ from videosynth.data.index import Index, Sequence
 from videosynth.data.transforms import (
     Array,
     Geometry,
+    coarsened,
     colour_matrix,
     fitted,
     recolour,
@@ -62,7 +63,7 @@ class FrameLoader:
         labels = spec.map("classes")
         colours = index.classes.colours or (labels.colours if labels else ())
         void = index.classes.void if index.classes.void is not None else (labels.void if labels else None)
-        self.decoder = Decoder(colours, void)
+        self.decoder = Decoder(colours, void, index.classes.remap)
         self.spec = spec
         self.memory = memory
 
@@ -187,7 +188,10 @@ def assemble(
         cut = [recolour(image, matrix) for image in cut]
     clip.frames = stacked(cut).permute(0, 1, 4, 2, 3).contiguous()  # 1 T 3 H W
     for kind in spec.maps:
-        joined = stacked([place.planes(m) for m in maps[kind.name]])  # 1 T H W
+        planes = [place.planes(m) for m in maps[kind.name]]
+        if kind.kind == "classes" and draw.coarsen:
+            planes = coarsened(planes, draw.coarsen, draw.seed)
+        joined = stacked(planes)  # 1 T H W
         clip.maps[kind.name] = joined if kind.kind in ("classes", "instances") else joined[:, :, None]
     return clip
 

@@ -33,12 +33,23 @@ class FrameRef(NamedTuple):
 class Decoder:
     """Reads frames; keeps the last few videos open. A pickled copy starts with none open, so workers open their own.
 
-    ``colours`` and ``void`` say how RGB label images become ids.
+    ``colours`` and ``void`` say how RGB label images become ids; ``remap`` (pairs of an id on disk and its meaning) says
+    what label ids mean, the others are void.
     """
 
-    def __init__(self, colours: tuple[tuple[int, int, int], ...] = (), void: int | None = None) -> None:
+    def __init__(
+        self,
+        colours: tuple[tuple[int, int, int], ...] = (),
+        void: int | None = None,
+        remap: tuple[tuple[int, int], ...] = (),
+    ) -> None:
         self.colours = colours
         self.void = void
+        self.table: NDArray[np.uint8] | None = None
+        if remap:
+            self.table = np.full(256, 255 if void is None else void, np.uint8)
+            for stored, meant in remap:
+                self.table[stored] = meant
         self._videos: OrderedDict[Path, VideoReader] = OrderedDict()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -71,7 +82,14 @@ class Decoder:
         return read_image(ref.path) if picture is None else picture
 
     def ids(self, ref: FrameRef, labels: bool) -> NDArray[np.integer]:
-        """H W, uint8 or int32. ``labels``: colours, where the data set names them, count as ids."""
+        """H W, uint8 or int32. ``labels``: colours, where the data set names them, count as ids, and ids are remapped."""
+        values = self._stored_ids(ref, labels)
+        if not labels or self.table is None:
+            return values
+        known = (values >= 0) & (values < len(self.table))
+        return np.where(known, self.table[np.where(known, values, 0)], 255 if self.void is None else self.void)
+
+    def _stored_ids(self, ref: FrameRef, labels: bool) -> NDArray[np.integer]:
         colours = self.colours if labels and self.colours else None
         void = self.void if labels else None
         if ref.position is not None:

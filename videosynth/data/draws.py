@@ -22,7 +22,7 @@ class Draw(NamedTuple):
 
     ``size`` (H, W) is cut out of the frames resized to ``scaled`` (H, W), at ``crop``: the fraction (0..1) of the
     free room above and left. ``colour``: factors of brightness, contrast and saturation, and a turn of hue in radians.
-    ``seed`` is for whatever else the clip needs.
+    ``seed`` is for whatever else the clip needs. ``coarsen``: how much the shapes of its label maps are coarsened, 0..1.
     """
 
     sequence: int
@@ -35,6 +35,7 @@ class Draw(NamedTuple):
     flip: bool
     colour: tuple[float, float, float, float] | None
     seed: int
+    coarsen: float = 0.0
 
     @property
     def indices(self) -> range:
@@ -43,7 +44,9 @@ class Draw(NamedTuple):
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """``max_step``: largest stride; ``scale``: range of zooms (>= 1) before the crop; ``colour``: strength 0..1."""
+    """``max_step``: largest stride; ``scale``: range of zooms (>= 1) before the crop; ``colour``: strength 0..1;
+    ``coarsen``: share of the clips whose label maps are coarsened.
+    """
 
     size: tuple[int, int]
     length: int
@@ -51,6 +54,7 @@ class DrawSettings:
     scale: tuple[float, float] = (1.0, 1.0)
     flip: bool = False
     colour: float = 0.0
+    coarsen: float = 0.0
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -64,6 +68,8 @@ class DrawSettings:
             raise UserError(f"data.size must be [height, width] in pixels, not {list(self.size)}")
         if not 0 <= self.colour <= 1:
             raise UserError(f"data.colour must lie in 0..1, not {self.colour}")
+        if not 0 <= self.coarsen <= 1:
+            raise UserError(f"data.coarsen_labels must lie in 0..1, not {self.coarsen}")
 
 
 def generator(seed: int, step: int, rank: int, slot: int) -> np.random.Generator:
@@ -100,6 +106,8 @@ def draw(lengths: Sequence[int], settings: DrawSettings, seed: int, step: int, r
     flip = bool(random.random() < 0.5) and settings.flip
     shifts = random.uniform(-1, 1, 4) * settings.colour
     colour = (1 + shifts[0], 1 + shifts[1], 1 + shifts[2], shifts[3] * np.pi / 4)
+    seed_of_clip = int(random.integers(2**63))
+    chosen, strength = random.random(), random.random()
     return Draw(
         sequence,
         start,
@@ -110,5 +118,6 @@ def draw(lengths: Sequence[int], settings: DrawSettings, seed: int, step: int, r
         crop,
         flip,
         (float(colour[0]), float(colour[1]), float(colour[2]), float(colour[3])) if settings.colour else None,
-        int(random.integers(2**63)),
+        seed_of_clip,
+        float(strength) if chosen < settings.coarsen else 0.0,
     )

@@ -9,12 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from videosynth.data.classes import Classes
+from videosynth.data.classes import VOID, Classes
 from videosynth.data.decode import Decoder, FrameRef
 from videosynth.types import DataSpec, MapSpec, UserError
 
 SCANNED = 256  # label maps read to find the number of classes when nothing names it
-VOID = 255  # the usual id of pixels without a class
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Index:
     def _scan(self) -> _Scan:
         """Ids of the label maps, of a sample spread evenly over the data set."""
         refs = [r for s in self.sequences for r in s.frames.get("labels", ()) if r is not None]
-        decoder = Decoder(self.classes.colours, self.classes.void)
+        decoder = Decoder(self.classes.colours, self.classes.void, self.classes.remap)
         top, has_void, void = 0, False, self.classes.void
         for ref in refs[:: -(-len(refs) // SCANNED) or 1]:
             ids = decoder.ids(ref, labels=True)

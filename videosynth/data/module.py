@@ -52,6 +52,8 @@ class VideoData(LightningDataModule):
         scale: range of random zooms (1 or more) before the random cut.
         flip: mirror half of the clips.
         colour: strength (0..1) of the random change of brightness, contrast, saturation and hue.
+        coarsen_labels: share of the clips whose label maps get rounder, coarser shapes, so that a model bears maps that
+            were drawn or edited by hand (0..1).
         frames: use only these frames of each sequence, a slice such as ``0:64``.
         sequences: use only these sequences (of a world: these seeds).
         workers: loader processes; default: one less than there are cores.
@@ -77,6 +79,7 @@ class VideoData(LightningDataModule):
         scale: tuple[float, float] = (1.0, 1.0),
         flip: bool = True,
         colour: float = 0.0,
+        coarsen_labels: float = 0.0,
         frames: str | None = None,
         sequences: list[str] | None = None,
         workers: int | None = None,
@@ -104,7 +107,9 @@ class VideoData(LightningDataModule):
         self.size = (int(size[0]), int(size[1]))
         self.fit: Literal["stretch", "cover"] = fit
         self.batch_size = batch_size
-        self.settings = DrawSettings(self.size, clip_length, max_step, (scale[0], scale[1]), flip, colour)
+        self.settings = DrawSettings(
+            self.size, clip_length, max_step, (scale[0], scale[1]), flip, colour, coarsen_labels
+        )
         self.frames = frames
         self.sequences = sequences
         self.workers = max(1, (os.cpu_count() or 1) - 1) if workers is None else workers
@@ -220,6 +225,7 @@ class VideoData(LightningDataModule):
                 settings.scale,
                 settings.flip,
                 settings.colour,
+                settings.coarsen,
             )
         return draw(self.dataset.lengths, settings, self.seed, step, rank, slot)
 

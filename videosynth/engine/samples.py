@@ -101,7 +101,7 @@ def _show(writer: Any, frames: list[np.ndarray], fps: float, step: int) -> None:
 def first_clip(model: VideoModel, data: Any, frames: int) -> Clip:
     """A fixed clip of the training data to sample from, without augmentation as far as the data allows."""
     draw = data.draw(0, 0, 0)
-    plain = draw._replace(stride=1, start=0, flip=False, colour=None, scaled=draw.size, crop=(0.0, 0.0))
+    plain = draw._replace(stride=1, start=0, flip=False, colour=None, coarsen=0.0, scaled=draw.size, crop=(0.0, 0.0))
     longest = data.dataset.lengths[plain.sequence]
     with torch.no_grad():
         return data.dataset[plain._replace(length=min(frames, longest))]

@@ -245,7 +245,7 @@ def _mode(report: Report, path: Path, kind: str, colours: bool) -> None:
 def _pixels(report: Report, index: Index, broken: set[FrameRef], thorough: bool) -> None:
     """Read pixels: of every file if ``thorough``, else of a sample spread evenly."""
     bad = {f.file for f in report.findings if f.level == "error"}
-    decoder = Decoder(index.classes.colours, index.classes.void)
+    decoder = Decoder(index.classes.colours, index.classes.void, index.classes.remap)
     found: dict[int, FrameRef] = {}
     seen = total = 0
     for kind in (k for k in PICTURES if k in index.types):
