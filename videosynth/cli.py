@@ -45,6 +45,20 @@ def demo(arguments: list[str]) -> None:
     run(Path(o.out), o.frames, o.seed)
 
 
+def prepare(arguments: list[str]) -> None:
+    p = _parser("prepare", "Make what a data set lacks from what it has.")
+    p.add_argument("what", choices=["tracks"], help="tracks: instance ids that stay the same over time, linked by flow")
+    p.add_argument("folder", help="data set folder")
+    p.add_argument("--out", required=True, help="folder to write")
+    p.add_argument("--phase", default="train", help="for NVIDIA's layout: train or test")
+    o = p.parse_args(arguments)
+    from videosynth.prepare.tracks import write_tracks
+
+    count = write_tracks(Path(o.folder), Path(o.out), o.phase)
+    print(f"wrote {o.out}: {count} instance maps whose ids are stable over time")
+    print(f"next: put them in the place of {o.folder}'s instances, then videosynth check {o.folder}")
+
+
 def check(arguments: list[str]) -> None:
     p = _parser("check", "Say what is wrong with a data set, and how to mend it.")
     p.add_argument("folder", help="data set folder")
@@ -179,6 +193,7 @@ def bench(arguments: list[str]) -> None:
 
 VERBS: dict[str, tuple[Verb, str]] = {
     "demo": (demo, "show the main job with the weights in the box"),
+    "prepare": (prepare, "make what a data set lacks: stable instance ids"),
     "check": (check, "say what is wrong with a data set, and how to mend it"),
     "train": (train, "train a model into a run folder"),
     "generate": (generate, "make videos with a trained model"),
