@@ -158,6 +158,14 @@ def _check_phases(model: VideoModel) -> None:
 def _error(model: VideoModel, clip: Clip) -> float:
     """Mean absolute difference of the model's frames and the clip's, where the model is told the clip; else of means."""
     assert clip.frames is not None
+    if model.produces == "classes":
+        # Maps are continued: the second half of the clip from the first.
+        kind = model.spec.map("classes")
+        assert kind is not None
+        half = clip.length // 2
+        request = dataclasses.replace(request_for(model, clip), context=clip[:half], frames=clip.length - half)
+        ids = torch.stack([f.extras[kind.name] for f in model.generate(request)], dim=1)
+        return float((ids != clip.maps[kind.name][:, half:]).float().mean())
     fake = frames_of(model, request_for(model, clip))
     real = clip.frames.float() / 127.5 - 1
     if not model.needs:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from videosynth.models.base import VideoModel
 
 MODELS = {
+    "mapprediction": "videosynth.models.mapprediction.model.MapPrediction",
     "pix2pixhd": "videosynth.models.pix2pixhd.model.Pix2PixHD",
     "vid2vid": "videosynth.models.vid2vid.model.Vid2Vid",
 }
