@@ -97,6 +97,8 @@ def generate(arguments: list[str]) -> None:
         "--first-frame",
         help="how to begin: own (default: the model by itself), zeros, a picture, or a run that paints the first frame",
     )
+    p.add_argument("--context", help="predict what comes after these frames: a data set, or world:street[:SEED]")
+    p.add_argument("--predictor", help="run that continues the label maps (with --context)")
     p.add_argument(
         "--relabel", action="append", default=[], metavar="OLD=NEW", help="paint a class as another (repeatable)"
     )

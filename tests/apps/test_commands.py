@@ -15,10 +15,12 @@ from videosynth.apps.edit import blend
 from videosynth.apps.maps import open_maps
 from videosynth.cli import main
 from videosynth.data.world import world_spec
+from videosynth.models.mapprediction.model import MapPrediction
+from videosynth.models.mapprediction.options import PredictorShape
 from videosynth.models.vid2vid.model import Vid2Vid
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.types import DataSpec, MapSpec, UserError
-from videosynth.video.read import read_video
+from videosynth.video.read import read_ids, read_video
 
 
 def made(spec: DataSpec, folder: Path) -> Path:
@@ -137,6 +139,32 @@ def test_editing_keeps_every_other_pixel(plain, tmp_path, capsys):
         assert main([*words, "--out", str(tmp_path / "w.mkv"), *wrong]) == 2
         assert said in capsys.readouterr().err
         assert not (tmp_path / "w.mkv").exists()
+
+
+def test_the_future_is_predicted_and_painted(plain, tmp_path, capsys):
+    root = footage(tmp_path / "data", images=5, labels=5)
+    torch.manual_seed(0)
+    spec = DataSpec(maps=(MapSpec("labels", "classes", 2),), size=(16, 20))
+    foreteller = MapPrediction(spec, PredictorShape(width=4, downsamples=1, blocks=2, past=2))
+    foreteller.save(tmp_path / "foreteller")
+    words = ["--context", str(root), "--frames", "3"]
+    assert main(["generate", str(tmp_path / "foreteller"), *words, "--out", str(tmp_path / "maps")]) == 0
+    ids = [read_ids(p) for p in sorted((tmp_path / "maps").iterdir())]
+    assert len(ids) == 3
+    assert all(set(np.unique(i)) <= {0, 1, 255} for i in ids)
+    both = [*words, "--predictor", str(tmp_path / "foreteller"), "--out", str(tmp_path / "v.mkv")]
+    assert main(["generate", str(plain), *both]) == 0
+    assert read_video(tmp_path / "v.mkv")[0].shape == (3, 16, 20, 3)
+    capsys.readouterr()
+    for run, more, said in (
+        (plain, words, "pass --predictor RUN"),
+        (plain, [*words, "--predictor", str(plain)], "does not predict label maps"),
+        (tmp_path / "foreteller", words[:2], "--context needs --frames"),
+        (tmp_path / "foreteller", ["--maps", str(root)], "pass --context DIR"),
+    ):
+        assert main(["generate", str(run), *more, "--out", str(tmp_path / "x.mkv")]) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "x.mkv").exists()
 
 
 def test_a_feathered_edge_grows_inwards():

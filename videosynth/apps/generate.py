@@ -16,6 +16,7 @@ from torch import Tensor
 from videosynth.apps.begin import Beginning, beginnings
 from videosynth.apps.edit import CHANGED, blend, kept_frames, read_changes, relabelled
 from videosynth.apps.estimate import to_generate, told
+from videosynth.apps.future import predict
 from videosynth.apps.looks import looks
 from videosynth.apps.maps import Driving, open_maps, resized
 from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
@@ -41,6 +42,8 @@ class Options:
     device: str = "auto"
     seed: int = 0
     panels: bool = False
+    context: str | None = None  # predict what comes after this data set's frames
+    predictor: str | None = None  # run that continues the label maps
     style_seed: int | None = None
     style_mix: str | None = None  # SEED:SHARE
     style_from: str | None = None  # a data set folder
@@ -78,6 +81,14 @@ def generate(options: Options) -> list[Path]:
     if options.frames is not None and options.frames < 1:
         raise UserError(f"--frames must be 1 or more, not {options.frames}")
     model = load(options.run, options.trust)
+    if options.context is not None:
+        model.to(device)
+        return predict(
+            model, options.run, options.context, options.predictor, options.frames, Path(options.out), options.slice,
+            options.fps, options.seed, options.trust,
+        )  # fmt: skip
+    if "context" in model.needs:
+        raise UserError(f"{type(model).__name__} continues what it is given: pass --context DIR --frames N")
     if "maps" in model.needs and options.maps is None:
         raise UserError(
             f"{type(model).__name__} paints from maps: pass --maps DIR (label maps, a data set or a label video)"
