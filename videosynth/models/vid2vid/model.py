@@ -172,7 +172,9 @@ class Vid2Vid(VideoModel):
             images = [*(p.image for p in coarser), image]
             frames = tuple(moved_on(f, i, state.told) for f, i in zip(state.frames, images, strict=True))
             old = {k: torch.cat([v[:, 1:], maps[k].unsqueeze(1)], dim=1) for k, v in state.maps.items()}
-            state = State(frames, old, *[torch.ones_like(state.known)] * 2)
+            state = State(frames, old, state.known, state.told)
+        there = torch.ones_like(state.known)
+        state = state._replace(known=there, told=there)
         return Frame(image, extras), state
 
     # ---- use
