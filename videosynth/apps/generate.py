@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from videosynth.apps.estimate import to_generate, told
-from videosynth.apps.maps import Driving, first_frame, open_maps, resized
+from videosynth.apps.maps import WORLD, Driving, first_frame, open_maps, resized
 from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
 from videosynth.engine.samples import panels, picture
 from videosynth.models.base import VideoModel, load
@@ -76,16 +76,25 @@ def generate(options: Options) -> list[Path]:
     assert options.maps is not None
     spec = resized(model.spec, options.size)
     context = None if options.first_frame is None else first_frame(options.first_frame, spec)
-    videos = open_maps(options.maps, spec, options.slice)
+    videos = open_maps(options.maps, spec, _part(options))
     targets = _targets(Path(options.out), videos)
     rates = (options.fps if options.fps is not None else v.fps or spec.fps for v in videos)
     writers = [VideoWriter(target, rate) for target, rate in zip(targets, rates)]
     print(f"needs about {told(to_generate(model, spec.size))} of memory beside torch itself", file=sys.stderr)
-    setting = _setting(options, spec, context, device)
+    longest = max(v.length for v in videos)
+    count = longest if options.frames is None else min(longest, options.frames)
+    setting = _setting(options, spec, context, device, count)
     prepare(model, setting).to(device)
     for driving, writer in zip(videos, writers, strict=True):
         _write(model, spec, driving, writer, context, options)
     return targets
+
+
+def _part(options: Options) -> str | None:
+    """Which frames are read: of an endless world as many as are asked for."""
+    if options.slice is None and options.frames is not None and str(options.maps).startswith(WORLD):
+        return f"0:{options.frames}"
+    return options.slice
 
 
 def _targets(out: Path, videos: list[Driving]) -> list[Path]:
@@ -100,21 +109,24 @@ def _targets(out: Path, videos: list[Driving]) -> list[Path]:
     return [out / f"{v.name.replace('/', '_')}.mp4" for v in videos]
 
 
-def _setting(options: Options, spec: DataSpec, context: Clip | None, device: torch.device) -> Setting:
+def _setting(options: Options, spec: DataSpec, context: Clip | None, device: torch.device, count: int) -> Setting:
     if options.precision != "auto":
         return options.precision  # pyright: ignore[reportReturnType]
     assert options.maps is not None
     maps = options.maps
 
-    def probe() -> Request:
-        driving = open_maps(maps, spec, options.slice)[0]
+    def probe() -> Request:  # of the longest sequence
+        driving = max(open_maps(maps, spec, _part(options)), key=lambda d: d.length)
         return Request(seeds=(options.seed,), maps=driving.frames, context=context)
 
     def fresh() -> VideoModel:
         return load(options.run, options.trust).to(device)
 
-    setting, why = choose(fresh, probe, spec.size)
-    print(why, file=sys.stderr)
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    setting, why = choose(fresh, probe, spec.size, count, say=say)
+    say(why)
     return setting
 
 

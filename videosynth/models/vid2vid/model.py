@@ -85,6 +85,7 @@ class Vid2Vid(VideoModel):
         self.shape, self.critic_shape, self.losses, self.schedule = generator, critic, losses, schedule
         self.total_steps = schedule.steps
         longest = max(schedule.clip_length, schedule.clip_longest if schedule.clip_double else 0)
+        longest -= generator.past if schedule.start == "given" else 0  # frames that are not painted
         if (losses.adv_t or losses.feature_t) and longest < critic.frames:
             raise UserError(
                 f"the temporal critic looks at {critic.frames} frames, but clips never grow beyond {longest}: "
@@ -168,7 +169,8 @@ class Vid2Vid(VideoModel):
             moved = torch.cat([state.frames[:, 1:], image.unsqueeze(1)], dim=1)
             frames = torch.where(state.known.view(-1, 1, 1, 1, 1), moved, repeated)
             old = {k: torch.cat([v[:, 1:], maps[k].unsqueeze(1)], dim=1) for k, v in state.maps.items()}
-            state = State(frames, old, torch.ones_like(state.known))
+            state = State(frames, old, state.known)
+        state = state._replace(known=torch.ones_like(state.known))
         return Frame(image, extras), state
 
     # ---- use
