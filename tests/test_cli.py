@@ -145,6 +145,8 @@ def test_interrupt(monkeypatch, capsys):
         (["--trainer.gradient_clip_val", "1.0"], ["gradient_clip_val", "own limit"]),
         (["--trainer.accumulate_grad_batches", "2"], ["accumulate_grad_batches", "batch_size"]),
         (["--trainer.max_steps", "5"], ["max_steps", "schedule.steps"]),
+        (["--trainer.precision", "64"], ["precision 64", "32-true"]),
+        (["--trainer.min_steps", "5"], ["min_steps", "schedule.steps"]),
         (["--trainer.limit_train_batches", "0.5"], ["limit_train_batches", "steps_per_epoch"]),
         (["--model.losses.game", "wasserstein"], ["losses.penalty"]),
         (["--data.root", "nowhere"], ["nowhere does not exist"]),

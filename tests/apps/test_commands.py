@@ -51,6 +51,13 @@ def test_a_world_is_generated_from_and_evaluated_on(street, tmp_path, capsys):
     words = ["generate", str(street), "--maps", "world:street:3", "--slice", "5:9", "--precision", "fp32"]
     assert main([*words, "--out", str(tmp_path / "v.mkv")]) == 0
     assert len(read_video(tmp_path / "v.mkv")[0]) == 4
+    words = ["generate", str(street), "--maps", "world:street:3", "--frames", "70", "--out", str(tmp_path / "w.mkv")]
+    assert main(words) == 0
+    assert len(read_video(tmp_path / "w.mkv")[0]) == 70, "a world is endless"
+    told = capsys.readouterr()
+    assert "trying precisions on 16 frames" in told.err
+    assert main(words) == 0
+    assert "measured earlier on this machine" in capsys.readouterr().err
     words = ["evaluate", str(street), "--data.root", "world:street:3,4", "--slice", "0:4"]
     assert main([*words, "--out", str(tmp_path / "report")]) == 0
     report = json.loads((tmp_path / "report" / "report.json").read_text())
@@ -63,8 +70,9 @@ def test_a_world_is_generated_from_and_evaluated_on(street, tmp_path, capsys):
     [
         ("world:moon", None, "choose from: street"),
         ("world:street:x", None, "'x' is no drive"),
+        ("world:street:3,3", None, "names the drive 3 twice"),
         ("world:street:3", "0:9:2", "without a step"),
-        ("world:street:3", "9000:9004", "without a step"),
+        ("world:street:3", "5:", "a slice with an end"),
     ],
 )
 def test_worlds_that_are_not_there(name, frames, said):
@@ -188,3 +196,10 @@ def test_a_human_comparison_from_the_page_to_the_sum(plain, street, tmp_path, ca
     assert not (tmp_path / "q").exists()
     assert main(["evaluate", str(plain), str(street), *words[3:-1], str(tmp_path / "q")]) == 2
     assert "other maps or sizes" in capsys.readouterr().err
+    votes = [{"trial": i, "round": "short", "choice": c} for i, c in enumerate("aab")]
+    saved = {"format": 1, "kind": "videosynth preference votes", "a": "plain", "b": "other", "seed": 0, "votes": votes}
+    (tmp_path / "votes.json").write_text(json.dumps(saved))
+    assert main(["evaluate", "--votes", str(tmp_path / "votes.json")]) == 0
+    told = capsys.readouterr().out
+    assert "1 voters, plain against other" in told
+    assert "67% for plain" in told

@@ -39,7 +39,14 @@ def timed(monkeypatch):
 def chosen(tmp_path) -> str:
     model = Translation.tiny()
     clip = random_clip(model.spec, 1, 4)
-    setting, why = precision.choose(Translation.tiny, lambda: request_for(model, clip), (9, 11), tmp_path / "p.json")
+    return asked(tmp_path, model, clip, 16)
+
+
+def asked(tmp_path, model, clip, frames: int) -> str:
+    told: list[str] = []
+    setting, why = precision.choose(
+        Translation.tiny, lambda: request_for(model, clip), (9, 11), frames, tmp_path / "p.json", told.append
+    )
     assert setting in why
     return setting
 
@@ -50,6 +57,14 @@ def test_the_fastest_faithful_setting_is_taken_and_remembered(timed, tmp_path):
     probes = state["probes"]
     assert chosen(tmp_path) == "bf16"
     assert state["probes"] == probes, "the second time nothing is measured"
+
+
+def test_few_frames_are_not_worth_a_probe_and_decide_nothing(timed, tmp_path):
+    state, _ = timed
+    model = Translation.tiny()
+    assert asked(tmp_path, model, random_clip(model.spec, 1, 4), 3) == "fp32"
+    assert state["probes"] == 0
+    assert chosen(tmp_path) == "bf16"
 
 
 def test_one_bad_frame_rules_a_setting_out(timed, tmp_path):
@@ -75,15 +90,21 @@ def test_bench_writes_what_it_prints(tmp_path, capsys):
     told = capsys.readouterr().out
     report = json.loads((tmp_path / "b.json").read_text())
     names = [row["what"] for row in report["rows"]]
-    assert [n.rsplit(" ", 2)[0] for n in names if n.startswith("train")] == [
-        "train vid2vid/street_world 48x32"
-    ] * 2 or names
-    assert any("eager fp32" in n for n in names)
-    assert any("as it trains" in n for n in names)
+    trained = [n for n in names if n.startswith("train vid2vid/street_world 48x32")]
+    assert [n.removeprefix("train vid2vid/street_world 48x32 ") for n in trained] == ["eager fp32", "as it trains"]
     assert any(n.startswith("street world 48x32") for n in names)
     assert all(row["value"] > 0 for row in report["rows"])
     assert all(n in told for n in names)
     assert report["machine"]["kind"]
+
+
+def test_bench_refuses_and_tells(capsys, tmp_path):
+    assert main(["bench", "--what", "train", "--preset", "nope"]) == 2
+    assert "no preset 'nope'" in capsys.readouterr().err
+    words = ["bench", "--what", "train", "--preset", "vid2vid/street_paper_512", "--device", "cpu"]
+    assert main([*words, "--out", str(tmp_path / "b.json")]) == 0
+    assert "left out" in capsys.readouterr().out
+    assert json.loads((tmp_path / "b.json").read_text())["rows"][0]["value"] is None
 
 
 def test_frames_are_timed_in_each_setting():

@@ -113,11 +113,14 @@ def test_killed_and_resumed_equals_uninterrupted(data, tmp_path, workers):
     assert record["steps"] == 7
 
 
-def begun(data: Path, out: Path, steps: int) -> subprocess.Popen[str]:
+def begun(data: Path, out: Path, steps: int, workers: int) -> subprocess.Popen[str]:
     """A training in a process of its own, returned when it has written its first checkpoint."""
     command = [sys.executable, "-m", "videosynth", "train", *SMALL, "--data.root", str(data), "--out", str(out)]
-    command += ["--model.schedule.steps", str(steps), "--data.workers", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    command += ["--model.schedule.steps", str(steps), "--data.workers", str(workers)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while not (out / "last.ckpt").exists():
         assert process.poll() is None, process.communicate()[1][-2000:]
@@ -126,10 +129,11 @@ def begun(data: Path, out: Path, steps: int) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_training_told_to_end_saves_its_last_step(data, tmp_path, number):
-    process = begun(data, tmp_path / "run", 10_000)
-    process.send_signal(number)
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 1), (signal.SIGINT, 0)])
+def test_a_training_told_to_end_saves_its_last_step(data, tmp_path, number, workers):
+    """The signal goes to the whole process group, loaders included, as a terminal and a scheduler send it."""
+    process = begun(data, tmp_path / "run", 10_000, workers)
+    os.killpg(process.pid, number)
     told = process.communicate(timeout=120)[1]
     assert process.returncode == 130, told
     assert f"go on with: videosynth train --resume {tmp_path / 'run'}" in told
@@ -152,6 +156,39 @@ def test_the_best_checkpoint_is_known_to_the_last(data, tmp_path):
     assert last["best"] == best["best"]
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["best"] == pytest.approx(best["best"])
+
+
+def test_validation_frames_are_looked_for_before_the_training(data, tmp_path, capsys):
+    """The second sequence has no frames 5 and 6; frames that no sequence has are refused at once."""
+    options = [
+        "--model.schedule.steps",
+        "2",
+        "--run.validate_every",
+        "1",
+        "--run.metric",
+        "ssim",
+        "--data.workers",
+        "0",
+    ]
+    assert run(data, tmp_path / "run", *options, "--run.validation_frames", "5:7") == 0
+    for wrong in ("90:95", "first"):
+        assert run(data, tmp_path / "x", *options, "--run.validation_frames", wrong) == 2
+        assert not (tmp_path / "x").exists()
+    capsys.readouterr()
+
+
+def test_a_resume_keeps_counting_in_the_log(data, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    options = ["--trainer.log_every_n_steps", "1", "--data.workers", "0"]
+    assert run(data, tmp_path / "run", "--model.schedule.steps", "2", *options) == 0
+    assert main(["train", "--resume", str(tmp_path / "run"), "--model.schedule.steps", "4"]) == 0
+    steps = []
+    for file in (tmp_path / "run" / "log").glob("events*"):
+        events = EventAccumulator(str(file)).Reload()
+        steps += [e.step for e in events.Scalars("g/adv")]
+    assert sorted(steps) == [0, 1, 2, 3]
+    assert main(["train", "--resume", str(tmp_path / "run"), "--config", "vid2vid/street_small"]) == 2
 
 
 def test_a_resume_from_elsewhere_says_where_to_go(data, tmp_path, monkeypatch, capsys):

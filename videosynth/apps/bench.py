@@ -38,13 +38,17 @@ def bench(
     for name in what:
         if name not in MEASURES:
             raise UserError(f"cannot measure {name!r}: choose from {', '.join(MEASURES)}")
+    for name in presets:
+        if name not in shipped():
+            raise UserError(f"no preset {name!r}: choose from {', '.join(shipped())}")
     where = pick_device(device)
     rows: list[dict[str, Any]] = []
     say(f"{'what':46} {'value':>10}  unit")
     for name in what or MEASURES:
         for row in MEASURES[name](presets or shipped(), sizes or list(SIZES), where, compiled):
             rows.append(row)
-            say(f"{row['what']:46} {row['value']:10.3f}  {row['unit']}{row.get('note', '')}")
+            value = "-" if row["value"] is None else f"{row['value']:.3f}"
+            say(f"{row['what']:46} {value:>10}  {row['unit']}{row.get('note', '')}")
     result = {
         "format": 1,
         "machine": machine(where),
@@ -111,7 +115,7 @@ def _in_process(preset: str, size: tuple[int, int], setting: str, device: torch.
     name = f"generate {preset} {size[1]}x{size[0]} {setting}"
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["killed: out of memory"])[-1]
-        yield {"what": name, "value": float("nan"), "unit": "frames/s", "note": f"  ({reason[:100]})"}
+        yield {"what": name, "value": None, "unit": "frames/s", "note": f"  ({reason[:100]})"}
         return
     found = json.loads(done.stdout.strip().splitlines()[-1])
     yield {
@@ -154,7 +158,9 @@ def _train(
     del compiled
     for preset in presets:
         if device.type == "cpu" and "paper" in preset:
-            continue  # a step of the paper's size takes minutes and tens of GB on a CPU
+            note = "  (left out: a step of the paper's size takes minutes and tens of GB on a CPU)"
+            yield {"what": f"train {preset}", "value": None, "unit": "frames/s", "note": note}
+            continue
         own = options_of(preset).data.size
         size = sizes[0] if sizes != list(SIZES) else (own[0], own[1])
         for plain in (True, False):
@@ -174,7 +180,7 @@ def measure_training(preset: str, size: tuple[int, int], device: torch.device, p
     torch.backends.cudnn.allow_tf32 = not plain
     torch.manual_seed(0)
     model = build(preset, example_spec(size))
-    if getattr(model, "trunk", model) is None:
+    if getattr(model, "trunk", model) is None and any(w.get("perceptual") for w in model.weights.values()):
         model.trunk = untrained("vgg19")
     if options.run.channels_last and not plain:
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

@@ -142,7 +142,9 @@ def baselines(spec: DataSpec, training: Sequence[Truth] = ()) -> dict[str, Maker
     last = {t.name: t.frames[-1] for t in training}
 
     def repeated(truth: Truth) -> Iterable[np.ndarray]:
-        return np.repeat(last.get(truth.name, truth.frames[0])[None], len(truth.frames), axis=0)
+        # Sequences of their own (another split) have no last training frame: the last one of all stands in.
+        picture = last.get(truth.name, training[-1].frames[-1] if training else truth.frames[0])
+        return np.repeat(picture[None], len(truth.frames), axis=0)
 
     out["last training frame repeated" if last else "first frame repeated"] = repeated
     return out

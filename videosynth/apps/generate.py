@@ -18,7 +18,7 @@ from videosynth.apps.edit import CHANGED, blend, kept_frames, read_changes, rela
 from videosynth.apps.estimate import to_generate, told
 from videosynth.apps.future import predict
 from videosynth.apps.looks import looks
-from videosynth.apps.maps import Driving, open_maps, resized
+from videosynth.apps.maps import WORLD, Driving, open_maps, resized
 from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
 from videosynth.engine.samples import panels, picture
 from videosynth.models.base import VideoModel, load
@@ -100,21 +100,30 @@ def generate(options: Options) -> list[Path]:
         raise UserError("--keep needs --relabel OLD=NEW: without a change nothing would be painted")
     if options.feather < 0:
         raise UserError(f"--feather must be 0 or more, not {options.feather}")
-    videos = open_maps(options.maps, spec, options.slice)
+    videos = open_maps(options.maps, spec, _part(options))
     if options.keep is not None and len(videos) > 1:
         raise UserError(f"--keep goes with one sequence, but the maps hold {len(videos)}: name one sequence's folder")
     begin = beginnings(
-        options.first_frame, spec, options.maps, options.slice, len(videos), options.seed, options.trust, device
+        options.first_frame, spec, options.maps, _part(options), len(videos), options.seed, options.trust, device
     )
     targets = _targets(Path(options.out), videos)
     rates = (options.fps if options.fps is not None else v.fps or spec.fps for v in videos)
     writers = [VideoWriter(target, rate) for target, rate in zip(targets, rates)]
     print(f"needs about {told(to_generate(model, spec.size))} of memory beside torch itself", file=sys.stderr)
-    setting = _setting(options, spec, begin[0], device)
+    longest = max(v.length for v in videos)
+    count = longest if options.frames is None else min(longest, options.frames)
+    setting = _setting(options, spec, begin[0], device, count)
     prepare(model, setting).to(device)
     for driving, writer, beginning in zip(videos, writers, begin, strict=True):
         _write(model, spec, driving, writer, beginning, changes, options)
     return targets
+
+
+def _part(options: Options) -> str | None:
+    """Which frames are read: of an endless world as many as are asked for."""
+    if options.slice is None and options.frames is not None and str(options.maps).startswith(WORLD):
+        return f"0:{options.frames}"
+    return options.slice
 
 
 def _targets(out: Path, videos: list[Driving]) -> list[Path]:
@@ -129,21 +138,24 @@ def _targets(out: Path, videos: list[Driving]) -> list[Path]:
     return [out / f"{v.name.replace('/', '_')}.mp4" for v in videos]
 
 
-def _setting(options: Options, spec: DataSpec, beginning: Beginning, device: torch.device) -> Setting:
+def _setting(options: Options, spec: DataSpec, beginning: Beginning, device: torch.device, count: int) -> Setting:
     if options.precision != "auto":
         return options.precision  # pyright: ignore[reportReturnType]
     assert options.maps is not None
     maps = options.maps
 
-    def probe() -> Request:
-        driving = open_maps(maps, spec, options.slice)[0]
+    def probe() -> Request:  # of the longest sequence
+        driving = max(open_maps(maps, spec, _part(options)), key=lambda d: d.length)
         return _request(options, spec, driving.frames, beginning)
 
     def fresh() -> VideoModel:
         return load(options.run, options.trust).to(device)
 
-    setting, why = choose(fresh, probe, spec.size)
-    print(why, file=sys.stderr)
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    setting, why = choose(fresh, probe, spec.size, count, say=say)
+    say(why)
     return setting
 
 

@@ -16,7 +16,7 @@ from videosynth.data.decode import Decoder, FrameRef
 from videosynth.data.index import Index, Sequence, frame_slice
 from videosynth.data.layouts import VIDEOS, index_folder
 from videosynth.data.transforms import fitted, resize_image
-from videosynth.data.world import LENGTH, iterate_world, world_spec
+from videosynth.data.world import iterate_world, world_spec
 from videosynth.types import Clip, DataSpec, UserError
 from videosynth.video.images import frame_files, read_image
 
@@ -68,14 +68,21 @@ def _drives(name: str, spec: DataSpec, frames: str | None) -> Iterator[Driving]:
     own = world_spec(world, spec.size, spec.fps)
     if any(m not in own.maps for m in spec.maps):
         raise UserError(f"{name} does not have the maps that this model was trained on: it needs another world or data")
-    part = range(LENGTH)[frame_slice(frames or "0:64")]
-    if not part or part.step != 1:
-        raise UserError(f"frames of a world are a slice such as 0:64 within 0:{LENGTH}, without a step, not {frames}")
-    for seed in (seeds or str(DRIVE)).split(","):
+    part = frame_slice(frames or "0:64")
+    start, stop = part.start or 0, part.stop
+    if stop is None or not 0 <= start < stop or part.step not in (None, 1):
+        raise UserError(
+            f"a world is endless: its frames are a slice with an end, such as 0:64, without a step, not {frames}"
+        )
+    chosen = (seeds or str(DRIVE)).split(",")
+    for seed in chosen:
         if not seed.isdecimal():
             raise UserError(f"{seed!r} is no drive of {WORLD}{world}: write a number, such as {WORLD}{world}:7")
-        stream = iterate_world(spec, int(seed), len(part), part.start)
-        yield Driving(f"{world}-{seed}", len(part), spec.fps, True, stream)
+        if chosen.count(seed) > 1:
+            raise UserError(f"{name} names the drive {seed} twice: leave one out")
+    for seed in chosen:
+        stream = iterate_world(spec, int(seed), stop - start, start)
+        yield Driving(f"{world}-{seed}", stop - start, spec.fps, True, stream)
 
 
 def _index(path: Path, spec: DataSpec, phase: str, real: bool) -> Index:

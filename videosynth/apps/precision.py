@@ -58,11 +58,18 @@ def _fold(module: nn.Module) -> None:
 
 
 def choose(
-    load: Callable[[], VideoModel], request: Callable[[], Request], size: tuple[int, int], cache: Path | None = None
+    load: Callable[[], VideoModel],
+    request: Callable[[], Request],
+    size: tuple[int, int],
+    frames: int,
+    cache: Path | None = None,
+    say: Callable[[str], None] = print,
 ) -> tuple[Setting, str]:
-    """The fastest faithful setting and a line that says why. ``load`` gives a fresh model, ``request`` the probe's.
+    """The fastest faithful setting and a line that says why. ``load`` gives a fresh model, ``request`` the probe's;
+    ``frames`` are to be made.
 
-    The probe costs about 50 frames; compiling is left out of it, since it costs minutes on a CPU.
+    The probe costs about 50 frames, so nothing is probed for less than 16; compiling is left out of it, since it costs
+    minutes on a CPU.
     """
     cache = cache or cache_folder() / "precision.json"
     model = load()
@@ -71,16 +78,19 @@ def choose(
     if known.get(key) in SETTINGS:
         setting: Setting = known[key]
         return setting, f"precision {setting} (measured earlier on this machine; --precision overrides)"
+    if frames < PROBE_FRAMES:
+        return "fp32", f"precision fp32 ({frames} frames are not worth a probe; --precision overrides)"
+    say(f"trying precisions on {PROBE_FRAMES} frames (once per machine, model and size; --precision skips it)")
     truth, best = None, ("fp32", math.inf)
     lines = []
     for setting in ("fp32", "channels-last", "bf16"):
         if truth is not None:
             model = load()
         prepare(model, setting)
-        frames, seconds = _timed(model, request())
+        made, seconds = _timed(model, request())
         if truth is None:
-            truth = frames
-        quality = psnr(frames, truth)
+            truth = made
+        quality = psnr(made, truth)
         lines.append(f"{setting} {1 / seconds:.2f} frames/s" + ("" if math.isinf(quality) else f" at {quality:.0f} dB"))
         if quality >= FAITHFUL and seconds < best[1]:
             best = (setting, seconds)

@@ -87,6 +87,8 @@ def train(arguments: list[str]) -> None:
     p = parser()
     resume, arguments = _take(arguments, "--resume")
     config, arguments = _take(arguments, "--config")
+    if resume is not None and config is not None:
+        raise UserError("--resume goes on with the run's own configuration: leave --config out, change single options")
     if resume is not None:
         if not (Path(resume) / "config.yaml").is_file():
             raise UserError(f"{resume} holds no run to resume: it has no config.yaml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -240,8 +241,9 @@ class VideoData(LightningDataModule):
             yield f"{self.world_seeds}", iterate_world(self.spec, self.world_seeds, len(part), part.start)
             return
         index = self.index if frames is None else self.whole.subset(frames, self.sequences)
-        for name in index.names:
-            yield name, iterate(index, name, self.spec)
+        for sequence in index.sequences:
+            if len(sequence):
+                yield sequence.name, iterate(index, sequence.name, self.spec)
 
     def train_dataloader(self) -> DataLoader[Clip]:
         return ClipLoader(
@@ -319,5 +321,8 @@ class DrawSampler(Sampler[list[Draw]]):
 
 
 def _one_thread(worker: int) -> None:
+    # Ctrl-C and SIGTERM reach the whole process group; the training process decides when its loaders end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     torch.set_num_threads(1)
     cv2.setNumThreads(0)

@@ -93,8 +93,11 @@ class RunFolder(L.Callback):
     def write(self, trainer: L.Trainer, model: VideoModel, status: str) -> None:
         if not trainer.is_global_zero:
             return
+        config = self.folder / "config.yaml"
+        if not config.exists():  # a checkpoint without it could not be resumed
+            write_text(config, self.config)
         write_checkpoint(self.folder / "last.ckpt", model, self.average, self.best)
-        write_text(self.folder / "config.yaml", self.config)  # what a resume changed holds from here on
+        write_text(config, self.config)  # what a resume changed holds from here on
         model.save(self.folder, self.average.weights)
         self.record.write(
             status=status,
@@ -199,6 +202,7 @@ class _Restore(L.Callback):
 
     def on_train_start(self, trainer: L.Trainer, model: VideoModel) -> None:
         restore(self.path, self.content, model, self.run.average)
+        trainer.fit_loop.epoch_loop._batches_that_stepped = model.steps  # what Lightning logs as the step
         self.run.best = self.content["best"]
         self.content = {}
 
@@ -221,9 +225,11 @@ _REFUSED = {
     "accumulate_grad_batches": "each chunk of a clip is one optimizer step; set data.batch_size",
     "limit_train_batches": "set model.init_args.schedule.steps, or data.steps_per_epoch",
     "overfit_batches": "choose the frames with data.frames",
+    "min_steps": "the model's schedule.steps say when it ends",
+    "min_epochs": "the model's schedule.steps say when it ends",
     "max_steps": "it would count every optimizer's steps; set the model's schedule.steps, or trainer.max_time",
 }
-_PRECISIONS = ("32", "32-true", "bf16", "bf16-mixed", "64", "64-true")
+_PRECISIONS = ("32", "32-true", "bf16", "bf16-mixed")
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
@@ -245,7 +251,7 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
     devices = str(options.get("devices", "auto"))
     several = str(options.get("num_nodes", 1)) != "1" or devices not in ("1", "auto")
     several = several or (devices == "auto" and torch.cuda.device_count() > 1)
-    if several and options.get("strategy", "auto") == "auto":
+    if several and options.get("strategy", "auto") in ("auto", "ddp"):
         # One training step runs several backward passes that each reach a part of the parameters.
         options["strategy"] = "ddp_find_unused_parameters_true"
     return options

@@ -43,6 +43,8 @@ class Validation(L.Callback):
                     "the metric perceptual needs a network: set run.validation_network to its weights, or metric to ssim"
                 )
         self.every, self.metric, self.frames, self.run = every, metric, frames, run
+        if next(iter(data.videos(frames or None)), None) is None:  # now, and not at the first measurement
+            raise UserError("run.validation_frames leaves no frame to measure on: choose others, such as 64:80")
 
     def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
         if (model.steps % self.every and model.steps < model.total_steps) or not trainer.is_global_zero:

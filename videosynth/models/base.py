@@ -70,10 +70,13 @@ class Terms:
         """Say that this clip cannot give a term (too short for it, no flow)."""
         self.absent.update(names)
 
-    def total(self) -> Tensor:
+    def check(self) -> None:
+        """Raises KeyError: a term with a weight was neither computed nor skipped."""
         missing = {n for n, w in self._weights.items() if w} - self.values.keys() - self.absent
         if missing:
             raise KeyError(f"loss terms with a weight were not computed: {', '.join(sorted(missing))}")
+
+    def total(self) -> Tensor:
         return torch.stack([self._weights[n] * v.float() for n, v in self.values.items()]).sum()
 
 
@@ -169,6 +172,7 @@ class VideoModel(L.LightningModule):
         try:
             terms = Terms(self.weights[name])
             yield terms
+            terms.check()
             if terms.values:
                 self._finish(name, group, terms)
         finally:
@@ -210,7 +214,7 @@ class VideoModel(L.LightningModule):
     def _stop_unless(self, finite: Tensor | bool, what: str) -> None:
         if not finite:
             raise UserError(
-                f"training stopped at step {self.steps}: {what} is not finite. The last good checkpoint is kept; "
+                f"training stopped at step {self.steps}: {what} is not finite. What was saved last is kept; "
                 "lower the learning rate, or train with --trainer.precision 32"
             )
 

@@ -59,6 +59,7 @@ class Vid2Vid(VideoModel):
         self.shape, self.critic_shape, self.losses, self.schedule = generator, critic, losses, schedule
         self.total_steps = schedule.steps
         longest = max(schedule.clip_length, schedule.clip_longest if schedule.clip_double else 0)
+        longest -= generator.past if schedule.start == "given" else 0  # frames that are not painted
         if (losses.adv_t or losses.feature_t) and longest <= critic.span:
             raise UserError(
                 f"the temporal critic looks at {critic.frames} frames, {critic.span + 1} from first to last, but clips never "
