@@ -390,3 +390,19 @@ def check_batch(name: str, clip: Clip | None, batch: int) -> None:
     """Raises UserError when a part of a request has another batch size than there are seeds."""
     if clip is not None and clip.batch != batch:
         raise UserError(f"{name} holds {clip.batch} items but there are {batch} seeds: pass one per video")
+
+
+def needed_maps(
+    given: dict[str, Tensor], spec: DataSpec, index: int, batch: int, device: torch.device
+) -> dict[str, Tensor]:
+    """The maps of one frame that a model of this spec is driven by, on its device.
+
+    Raises:
+        UserError: a map is missing, or there are not as many as seeds.
+    """
+    for item in spec.maps:
+        if item.name not in given:
+            raise UserError(f"frame {index} has no {item.name} map, which this model needs: add it to the maps")
+        if given[item.name].shape[0] != batch:
+            raise UserError(f"frame {index} has {given[item.name].shape[0]} {item.name} maps for {batch} seeds")
+    return {item.name: given[item.name].to(device) for item in spec.maps}

@@ -16,7 +16,7 @@ from videosynth import ops
 from videosynth.losses import adversarial
 from videosynth.losses.feature import feature_matching
 from videosynth.losses.perceptual import perceptual
-from videosynth.models.base import Group, Phase, Terms, VideoModel
+from videosynth.models.base import Group, Phase, Terms, VideoModel, needed_maps
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.pix2pixhd.networks import Pix2PixHDGenerator
 from videosynth.models.pix2pixhd.options import CriticShape, GeneratorShape, Losses, Schedule
@@ -93,10 +93,7 @@ class Pix2PixHD(VideoModel):
         for count, given in enumerate(request.maps):
             if request.frames is not None and count >= request.frames:
                 return
-            for item in self.spec.maps:
-                if item.name not in given:
-                    raise UserError(f"frame {count} has no {item.name} map, which this model needs: add it to the maps")
-            yield self.cell({k: v.to(self.device) for k, v in given.items()})[0]
+            yield self.cell(needed_maps(given, self.spec, count, len(request.seeds), self.device))[0]
 
     # ---- training
 

@@ -20,7 +20,7 @@ from videosynth.losses import adversarial
 from videosynth.losses.feature import feature_matching
 from videosynth.losses.flow import masked_l1
 from videosynth.losses.perceptual import perceptual
-from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch
+from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch, needed_maps
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.vid2vid import closeups
 from videosynth.models.vid2vid.memory import Rollout, Seen, State, moved_on, newest
@@ -198,7 +198,7 @@ class Vid2Vid(VideoModel):
         for count, given in enumerate(request.maps):
             if request.frames is not None and count >= request.frames:
                 return
-            maps = self._checked({k: v.to(device) for k, v in given.items()}, count, len(request.seeds))
+            maps = needed_maps(given, self.spec, count, len(request.seeds), device)
             if looks is not None:
                 maps["style"] = looks(maps)
             if state is None:
@@ -210,14 +210,6 @@ class Vid2Vid(VideoModel):
                     )
             frame, state = self.cell(maps, state)
             yield frame
-
-    def _checked(self, maps: dict[str, Tensor], index: int, batch: int) -> dict[str, Tensor]:
-        for item in self.spec.maps:
-            if item.name not in maps:
-                raise UserError(f"frame {index} has no {item.name} map, which this model needs: add it to the maps")
-            if maps[item.name].shape[0] != batch:
-                raise UserError(f"frame {index} has {maps[item.name].shape[0]} {item.name} maps for {batch} seeds")
-        return {item.name: maps[item.name] for item in self.spec.maps}
 
     def save(
         self, folder: Path | str, weights: dict[str, Tensor] | None = None, dtype: torch.dtype | None = None
