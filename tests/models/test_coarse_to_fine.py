@@ -319,7 +319,7 @@ def test_spade_items_with_and_without_history_share_a_batch():
 
 
 def test_spade_shapes_that_cannot_be():
-    with pytest.raises(UserError, match="one scale and no foreground"):
+    with pytest.raises(UserError, match="one scale, no foreground branch and no looks"):
         GeneratorShape(kind="spade", scales=2)
     with pytest.raises(UserError, match="levels must be at least"):
         GeneratorShape(kind="spade", levels=2)

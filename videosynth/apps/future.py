@@ -69,7 +69,9 @@ def predict(
         raise UserError(f"{run} paints pictures: pass --predictor RUN too, a run that continues the label maps")
     foreteller = model if painter is None else load(str(predictor), trust).to(model.device)
     if foreteller.produces != "classes":
-        raise UserError(f"--predictor {predictor} does not predict label maps: train a preset of mapprediction")
+        raise UserError(
+            f"--predictor {predictor} does not predict label maps: train a model that does (see videosynth models)"
+        )
     labels = foreteller.spec.map("classes")
     assert labels is not None
     if painter is not None and tuple(m.name for m in painter.spec.maps) != (labels.name,):

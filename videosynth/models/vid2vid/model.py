@@ -75,30 +75,34 @@ class Vid2Vid(VideoModel):
             self.exported = ("generator", "styles")
         kind = SpadeGenerator if generator.kind == "spade" else Vid2VidGenerator
         self.generator = kind(spec.channels, generator, self.foreground)
-        self.image_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, critic.scales)
-        motion_channels = 3 * critic.frames + 2 * (critic.frames - 1)
-        self.temporal_critics = nn.ModuleList(
-            MultiscaleCritic(motion_channels, critic.width, critic.layers, critic.scales) for _ in range(critic.rates)
-        )
+        size = (critic.width, critic.layers, critic.scales)
+        self.image_critic = MultiscaleCritic(spec.channels + 3, *size)
+        motion = 3 * critic.frames + 2 * (critic.frames - 1)
+        self.temporal_critics = nn.ModuleList(MultiscaleCritic(motion, *size) for _ in range(critic.rates))
         normal_init(nn.ModuleList([self.image_critic, self.temporal_critics]))
         if self.regions:
             self.region_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, 1)
             normal_init(self.region_critic)
         self.trunk: Frozen | None = None  # loaded when training starts
+        self.groups, self.weights = self._groups(), self._weights()
 
+    def _groups(self) -> dict[str, Group]:
+        schedule, betas = self.schedule, (self.schedule.beta1, 0.999)
         rate = schedule.lr_critic or schedule.lr
-        betas = (schedule.beta1, 0.999)
-        self.groups = {
-            "g": Group(("generator", "styles.encoder") if generator.style else ("generator",), schedule.lr, betas),
+        painters = ("generator", "styles.encoder") if self.shape.style else ("generator",)
+        groups = {
+            "g": Group(painters, schedule.lr, betas),
             "d": Group(("image_critic",), rate, betas),
             "t": Group(("temporal_critics",), rate, betas),
         }
-        if self.regions:
-            self.groups["r"] = Group(("region_critic",), rate, betas)
-        generator_terms = ("adv", "adv_t", "feature", "feature_t", "perceptual", "flow", "warp", "coherence", "mask")
-        self.weights = {
-            "g": {name: getattr(losses, name) for name in (*generator_terms, "reconstruction")}
-            | {name: getattr(losses, name) if self.regions else 0.0 for name in ("region", "region_feature")},
+        return groups | ({"r": Group(("region_critic",), rate, betas)} if self.regions else {})
+
+    def _weights(self) -> dict[str, dict[str, float]]:
+        losses = self.losses
+        names = ("adv", "adv_t", "feature", "feature_t", "perceptual", "flow", "warp", "coherence", "mask")
+        regional = {name: getattr(losses, name) if self.regions else 0.0 for name in ("region", "region_feature")}
+        return {
+            "g": {name: getattr(losses, name) for name in (*names, "reconstruction")} | regional,
             "d": {"adv": float(losses.adv > 0), "penalty": losses.penalty},
             "t": {"adv": float(losses.adv_t > 0), "penalty": losses.penalty},
             "r": {"adv": float(losses.region > 0), "penalty": losses.penalty},
