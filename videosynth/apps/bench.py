@@ -21,6 +21,7 @@ from videosynth.apps.generate import pick_device
 from videosynth.apps.precision import Setting, prepare
 from videosynth.files import write_json
 from videosynth.nn.trunks import untrained
+from videosynth.nn.winograd import can_quicken
 from videosynth.testing import Repeat, random_clip, request_for
 from videosynth.types import UserError
 
@@ -97,10 +98,12 @@ def _wait(device: torch.device) -> None:
 def _generate(
     presets: list[str], sizes: list[tuple[int, int]], device: torch.device, compiled: bool
 ) -> Iterator[dict[str, Any]]:
-    settings: list[Setting] = ["fp32", "channels-last", "bf16"]
-    if compiled:
-        settings.append("compiled")
     for preset in presets:
+        ghost = build(preset, device="meta")
+        wide = device.type == "cpu" and any(can_quicken(getattr(ghost, name)) for name in ghost.exported)
+        settings: list[Setting] = ["fp32", "channels-last", "bf16"]
+        settings += ["bf16-quick"] if wide else []
+        settings += ["compiled"] if compiled else []
         for size in sizes:
             for setting in settings:
                 yield from _in_process(preset, size, setting, device)

@@ -1,7 +1,7 @@
 """Tensor functions without parameters."""
 
 from videosynth.ops.images import to_float, to_uint8
-from videosynth.ops.maps import encode_maps, instance_edges, one_hot
+from videosynth.ops.maps import encode_maps, instance_edges, one_hot, one_hot_channels
 from videosynth.ops.pyramid import halve, pad_to_multiple, pyramid
 from videosynth.ops.time import detach, fold, windows
 from videosynth.ops.warp import compose_flow, pixel_grid, warp
@@ -14,6 +14,7 @@ __all__ = [
     "halve",
     "instance_edges",
     "one_hot",
+    "one_hot_channels",
     "pad_to_multiple",
     "pixel_grid",
     "pyramid",

@@ -91,7 +91,7 @@ class Vid2Vid(VideoModel):
                 f"the temporal critic looks at {critic.frames} frames, but clips never grow beyond {longest}: "
                 "raise schedule.clip_length, or set losses.adv_t and losses.feature_t to 0"
             )
-        self.generator = CompositeGenerator(spec.channels, generator)
+        self.generator = CompositeGenerator(spec.channels, generator, ops.one_hot_channels(spec))
         self.image_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, critic.scales)
         motion_channels = 3 * critic.frames + 2 * (critic.frames - 1)
         self.temporal_critic = MultiscaleCritic(motion_channels, critic.width, critic.layers, critic.scales)

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from videosynth import ops
 from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
+from videosynth.nn.lookup import OneHotConv
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,12 @@ class Painted(NamedTuple):
     warped: Tensor | None  # (B, 3, H, W) the previous frame, warped
 
 
-def trunk(inputs: int, shape: GeneratorShape) -> nn.Sequential:
-    """Encoder: 7x7 entry, halvings with doubling width, first half of the residual blocks."""
+def trunk(inputs: int, shape: GeneratorShape, one_hot: tuple[tuple[int, int], ...] = ()) -> nn.Sequential:
+    """Encoder: 7x7 entry, halvings with doubling width, first half of the residual blocks. ``one_hot``: which of the
+    inputs are one-hot, as ranges of channels.
+    """
     layers = entry(inputs, shape.width)
+    layers[1] = OneHotConv(inputs, shape.width, 7, one_hot)
     for k in range(shape.downsamples):
         layers += down(shape.width * 2**k, shape.width * 2 ** (k + 1))
     deep = shape.width * 2**shape.downsamples
@@ -88,13 +92,15 @@ def branch(shape: GeneratorShape) -> nn.Sequential:
 class CompositeGenerator(nn.Module):
     """Label and history trunks, hallucination branch, flow and mask branch (specification 1.2, appendix A of the paper).
 
-    ``map_channels`` are the channels of one frame's maps.
+    ``map_channels`` are the channels of one frame's maps, ``one_hot`` the ranges of them that are one-hot.
     """
 
-    def __init__(self, map_channels: int, shape: GeneratorShape) -> None:
+    def __init__(self, map_channels: int, shape: GeneratorShape, one_hot: tuple[tuple[int, int], ...] = ()) -> None:
         super().__init__()
         self.shape = shape
-        self.label_trunk = trunk(map_channels * (shape.past + 1), shape)
+        frames = [map_channels * k for k in range(shape.past + 1)]
+        every = tuple((first + a, first + b) for first in frames for a, b in one_hot)
+        self.label_trunk = trunk(map_channels * (shape.past + 1), shape, every)
         self.image_branch = branch(shape)
         self.image_head = nn.Sequential(*conv7(shape.width, 3), nn.Tanh())
         if shape.past:
