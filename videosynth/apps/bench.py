@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import resource
 import subprocess
@@ -101,9 +102,9 @@ def _generate(
     for preset in presets:
         ghost = build(preset, device="meta")
         wide = device.type == "cpu" and any(can_quicken(getattr(ghost, name)) for name in ghost.exported)
-        settings: list[Setting] = ["fp32", "channels-last", "bf16"]
-        settings += ["bf16-quick"] if wide else []
-        settings += ["compiled"] if compiled else []
+        quick: tuple[Setting, ...] = ("bf16-quick",) if wide else ()
+        last: tuple[Setting, ...] = ("compiled",) if compiled else ()
+        settings: tuple[Setting, ...] = ("fp32", "channels-last", "bf16", *quick, *last)
         for size in sizes:
             for setting in settings:
                 yield from _in_process(preset, size, setting, device)
@@ -179,6 +180,7 @@ def measure_training(preset: str, size: tuple[int, int], device: torch.device, p
     """
     import lightning as L
 
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # the table is what is to be read
     options = options_of(preset)
     torch.backends.cudnn.allow_tf32 = not plain
     torch.manual_seed(0)
