@@ -246,8 +246,10 @@ def _loader(
     from videosynth.apps.bench_loader import measure
 
     size = sizes[0]
-    for kind, speed in measure(size)["frames_per_second"].items():
-        yield {"what": f"loader {kind} {size[1]}x{size[0]}, one core", "value": speed, "unit": "frames/s"}
+    for source in (size, (360, 480)):
+        for kind, speed in measure(size, source, seconds=1.5)["frames_per_second"].items():
+            what = f"loader {size[1]}x{size[0]} from {source[1]}x{source[0]} {kind}"
+            yield {"what": what, "value": speed, "unit": "frames/s"}
 
 
 Measure = Callable[[list[str], list[tuple[int, int]], torch.device, bool], Iterator[dict[str, Any]]]
