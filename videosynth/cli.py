@@ -109,7 +109,7 @@ def generate(arguments: list[str]) -> None:
     p.add_argument("--style-from", metavar="DIR", help="the look of this data set's first frame")
     p.add_argument("--size", type=_size, help="WIDTHxHEIGHT (default: the training size)")
     p.add_argument("--fps", type=float, help="frames per second of the video")
-    p.add_argument("--precision", default="auto", help="auto, fp32, channels-last, bf16 or compiled (default: auto)")
+    p.add_argument("--precision", default="auto", help="auto, fp32, channels-last, bf16, bf16-quick or compiled")
     p.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--panels", action="store_true", help="write maps | fake | real | flow | mask side by side")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import resource
 import subprocess
@@ -21,6 +22,7 @@ from videosynth.apps.generate import pick_device
 from videosynth.apps.precision import Setting, prepare
 from videosynth.files import write_json
 from videosynth.nn.trunks import untrained
+from videosynth.nn.winograd import can_quicken
 from videosynth.testing import Repeat, random_clip, request_for
 from videosynth.types import UserError
 
@@ -97,10 +99,12 @@ def _wait(device: torch.device) -> None:
 def _generate(
     presets: list[str], sizes: list[tuple[int, int]], device: torch.device, compiled: bool
 ) -> Iterator[dict[str, Any]]:
-    settings: list[Setting] = ["fp32", "channels-last", "bf16"]
-    if compiled:
-        settings.append("compiled")
     for preset in presets:
+        ghost = build(preset, device="meta")
+        wide = device.type == "cpu" and any(can_quicken(getattr(ghost, name)) for name in ghost.exported)
+        quick: tuple[Setting, ...] = ("bf16-quick",) if wide else ()
+        last: tuple[Setting, ...] = ("compiled",) if compiled else ()
+        settings: tuple[Setting, ...] = ("fp32", "channels-last", "bf16", *quick, *last)
         for size in sizes:
             for setting in settings:
                 yield from _in_process(preset, size, setting, device)
@@ -176,6 +180,7 @@ def measure_training(preset: str, size: tuple[int, int], device: torch.device, p
     """
     import lightning as L
 
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # the table is what is to be read
     options = options_of(preset)
     torch.backends.cudnn.allow_tf32 = not plain
     torch.manual_seed(0)
@@ -241,8 +246,10 @@ def _loader(
     from videosynth.apps.bench_loader import measure
 
     size = sizes[0]
-    for kind, speed in measure(size)["frames_per_second"].items():
-        yield {"what": f"loader {kind} {size[1]}x{size[0]}, one core", "value": speed, "unit": "frames/s"}
+    for source in (size, (360, 480)):
+        for kind, speed in measure(size, source, seconds=1.5)["frames_per_second"].items():
+            what = f"loader {size[1]}x{size[0]} from {source[1]}x{source[0]} {kind}"
+            yield {"what": what, "value": speed, "unit": "frames/s"}
 
 
 Measure = Callable[[list[str], list[tuple[int, int]], torch.device, bool], Iterator[dict[str, Any]]]

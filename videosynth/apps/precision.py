@@ -23,16 +23,19 @@ from torch.nn.utils import parametrize
 from videosynth import ops
 from videosynth.files import cache_folder, read_json, write_json
 from videosynth.models.base import VideoModel
+from videosynth.nn.winograd import can_quicken, quicken
 from videosynth.types import Frame, Request, UserError
 
-Setting = Literal["fp32", "channels-last", "bf16", "compiled"]
-SETTINGS: tuple[Setting, ...] = ("fp32", "channels-last", "bf16", "compiled")
+Setting = Literal["fp32", "channels-last", "bf16", "bf16-quick", "compiled"]
+SETTINGS: tuple[Setting, ...] = ("fp32", "channels-last", "bf16", "bf16-quick", "compiled")
 FAITHFUL = 40.0  # dB to the fp32 frames
 PROBE_FRAMES = 16
 
 
 def prepare(model: VideoModel, setting: Setting) -> VideoModel:
-    """Bring the modules that make frames into a setting, in place. ``compiled`` is bf16 and compiled.
+    """Bring the modules that make frames into a setting, in place. ``compiled`` is bf16 and compiled; ``bf16-quick`` is
+    bf16 with wide 3x3 convolutions by Winograd's algorithm and the first one on one-hot maps as a table look-up
+    (:mod:`videosynth.nn.winograd`, :mod:`videosynth.nn.lookup`).
 
     bf16 weights are rounded for good: reload the model to return to fp32.
     """
@@ -42,8 +45,10 @@ def prepare(model: VideoModel, setting: Setting) -> VideoModel:
         _fold(module)
         if setting != "fp32":
             module.to(memory_format=torch.channels_last)
-        if setting in ("bf16", "compiled"):
+        if setting in ("bf16", "bf16-quick", "compiled"):
             module.to(torch.bfloat16)
+        if setting == "bf16-quick":
+            quicken(module)
         if setting == "compiled":
             module.compile()
     return model
@@ -83,7 +88,7 @@ def choose(
     say(f"trying precisions on {PROBE_FRAMES} frames (once per machine, model and size; --precision skips it)")
     truth, best = None, ("fp32", math.inf)
     lines = []
-    for setting in ("fp32", "channels-last", "bf16"):
+    for setting in candidates(model):
         if truth is not None:
             model = load()
         prepare(model, setting)
@@ -101,6 +106,12 @@ def choose(
         setting,
         f"precision {setting} ({', '.join(lines)}; at least {FAITHFUL:.0f} dB wanted; --precision overrides)",
     )
+
+
+def candidates(model: VideoModel) -> tuple[Setting, ...]:
+    """What is worth a try without a compiler: the quick convolutions only on the CPU, where there are any."""
+    wide = model.device.type == "cpu" and any(can_quicken(getattr(model, name)) for name in model.exported)
+    return ("fp32", "channels-last", "bf16", *(("bf16-quick",) if wide else ()))
 
 
 def psnr(frames: list[torch.Tensor], truth: list[torch.Tensor]) -> float:

@@ -1,7 +1,7 @@
 """Tensor functions without parameters."""
 
 from videosynth.ops.images import to_float, to_uint8
-from videosynth.ops.maps import class_channels, encode_maps, instance_edges, one_hot
+from videosynth.ops.maps import class_channels, encode_maps, instance_edges, one_hot, one_hot_channels
 from videosynth.ops.pyramid import halve, pad_to_multiple, pyramid
 from videosynth.ops.regions import boxes_around, class_of, crop, means_over, object_keys
 from videosynth.ops.time import detach, fold, windows
@@ -21,6 +21,7 @@ __all__ = [
     "means_over",
     "object_keys",
     "one_hot",
+    "one_hot_channels",
     "pad_to_multiple",
     "pixel_grid",
     "pyramid",

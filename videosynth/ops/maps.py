@@ -32,6 +32,16 @@ def instance_edges(ids: Tensor) -> Tensor:
     return edge.unsqueeze(1).float()
 
 
+def one_hot_channels(spec: DataSpec) -> tuple[tuple[int, int], ...]:
+    """The ranges (first, end) of :func:`encode_maps`'s channels that are one-hot (or zero, where there is no class)."""
+    ranges, before = [], 0
+    for item in spec.maps:
+        if item.kind == "classes":
+            ranges.append((before, before + item.channels))
+        before += item.channels
+    return tuple(ranges)
+
+
 def encode_maps(maps: dict[str, Tensor], spec: DataSpec) -> Tensor:
     """All maps of one frame as ``(B, spec.channels, H, W)`` floats, in the order of the spec.
 

@@ -74,7 +74,7 @@ class Vid2Vid(VideoModel):
             self.styles = Styles(labels.channels, generator.style)
             self.exported = ("generator", "styles")
         kind = SpadeGenerator if generator.kind == "spade" else Vid2VidGenerator
-        self.generator = kind(spec.channels, generator, self.foreground)
+        self.generator = kind(spec.channels, generator, self.foreground, ops.one_hot_channels(spec))
         size = (critic.width, critic.layers, critic.scales)
         self.image_critic = MultiscaleCritic(spec.channels + 3, *size)
         motion = 3 * critic.frames + 2 * (critic.frames - 1)

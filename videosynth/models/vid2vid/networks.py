@@ -17,6 +17,9 @@ from videosynth import ops
 from videosynth.models.vid2vid.options import GeneratorShape
 from videosynth.nn.blocks import ResidualBlock, conv7, down, entry, normal_init, up
 from videosynth.nn.growing import ActiveScales
+from videosynth.nn.lookup import OneHotConv
+
+Ranges = tuple[tuple[int, int], ...]  # channels (first, end) that are one-hot
 
 
 class Painted(NamedTuple):
@@ -38,8 +41,10 @@ class Features(NamedTuple):
     foreground: Tensor | None
 
 
-def _deepen(inputs: int, width: int, halvings: int) -> list[nn.Module]:
+def _deepen(inputs: int, width: int, halvings: int, one_hot: Ranges = ()) -> list[nn.Module]:
     layers = entry(inputs, width)
+    if one_hot:
+        layers[1] = OneHotConv(inputs, width, 7, one_hot)
     for k in range(halvings):
         layers += down(width * 2**k, width * 2 ** (k + 1))
     return layers
@@ -62,7 +67,7 @@ class Scale(nn.Module):
     ``inputs`` are the channels of all maps it looks at, ``index`` counts the scales from the coarsest.
     """
 
-    def __init__(self, inputs: int, shape: GeneratorShape, index: int) -> None:
+    def __init__(self, inputs: int, shape: GeneratorShape, index: int, one_hot: Ranges = ()) -> None:
         super().__init__()
         self.shape = shape
         self.flow_scale = shape.flow_scale * 2**index
@@ -76,7 +81,7 @@ class Scale(nn.Module):
         def branch() -> nn.Sequential:
             return nn.Sequential(*_residual(deep, in_branch), *_raise(width, halvings))
 
-        self.label_trunk = nn.Sequential(*_deepen(inputs, width, halvings), *_residual(deep, in_trunk))
+        self.label_trunk = nn.Sequential(*_deepen(inputs, width, halvings, one_hot), *_residual(deep, in_trunk))
         if shape.past:
             self.history_trunk = nn.Sequential(*_deepen(3 * shape.past, width, halvings), *_residual(deep, in_trunk))
         self.image_branch = branch()
@@ -140,10 +145,12 @@ class Scale(nn.Module):
 
 class Vid2VidGenerator(nn.Module):
     """All spatial scales, the coarsest first. ``map_channels`` are the channels of one frame's maps, ``foreground`` those
-    among them that belong to the foreground.
+    among them that belong to the foreground, ``one_hot`` the ranges of them that are one-hot.
     """
 
-    def __init__(self, map_channels: int, shape: GeneratorShape, foreground: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, map_channels: int, shape: GeneratorShape, foreground: tuple[int, ...] = (), one_hot: Ranges = ()
+    ) -> None:
         super().__init__()
         self.shape = shape
         self.map_channels = map_channels
@@ -151,7 +158,11 @@ class Vid2VidGenerator(nn.Module):
         self.active = ActiveScales(shape.scales)
         self.blends = shape.flow  # the frame is composed of the hallucinated and the warped image
         inputs = shape.style + map_channels * (shape.past + 1)
-        self.scales = nn.ModuleList(Scale(inputs, shape, index) for index in range(shape.scales))
+        frames = [shape.style + map_channels * k for k in range(shape.past + 1)]
+        every = tuple((first + a, first + b) for first in frames for a, b in one_hot)
+        # Coarser scales see averaged maps, which are no longer one-hot.
+        ranges = [() if index < shape.scales - 1 else every for index in range(shape.scales)]
+        self.scales = nn.ModuleList(Scale(inputs, shape, index, ranges[index]) for index in range(shape.scales))
         normal_init(self)
 
     def resting(self, active: int, alone: bool) -> list[str]:

@@ -75,7 +75,7 @@ class SpadeGenerator(nn.Module):
     to the depth at which the encoded previous frame enters; channels double from ``shape.width`` up to ``shape.widest``.
     """
 
-    def __init__(self, map_channels: int, shape: GeneratorShape, foreground: tuple[int, ...] = ()) -> None:
+    def __init__(self, map_channels: int, shape: GeneratorShape, foreground: tuple[int, ...] = (), *_: object) -> None:
         super().__init__()
         if foreground:
             raise ValueError("this generator has no foreground branch")
