@@ -17,26 +17,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from videosynth import ops
+from videosynth.nn.lookup import LookUpConv, OneHotConv
+
 CLASSES, MAPS, CHANNELS, SIDE = 35, 3, 128, 7  # of the paper's generator: ids now and of two past frames
 
 
-def convolve(ids: Tensor, weight: Tensor) -> Tensor:
-    """ids (MAPS, H, W), weight (CHANNELS, MAPS * CLASSES, 7, 7) -> (1, CHANNELS, H, W), as the generator does it."""
-    hot = torch.zeros(MAPS, CLASSES, *ids.shape[1:], dtype=weight.dtype)
-    hot.scatter_(1, ids.unsqueeze(1), 1)
-    hot = hot.flatten(0, 1).unsqueeze(0).contiguous(memory_format=torch.channels_last)
-    return F.conv2d(F.pad(hot, (3, 3, 3, 3), mode="reflect"), weight)
+def one_hot(ids: Tensor, dtype: torch.dtype) -> Tensor:
+    """ids (MAPS, H, W) as the generator hands them to its first layer, behind the padding."""
+    hot = torch.cat([ops.one_hot(frame[None], CLASSES, dtype) for frame in ids], dim=1)
+    return F.pad(hot, (3, 3, 3, 3), mode="reflect").contiguous(memory_format=torch.channels_last)
 
 
-def look_up(ids: Tensor, table: Tensor) -> Tensor:
-    """The same from ``table`` (MAPS * 49 * CLASSES, CHANNELS)."""
-    height, width = ids.shape[1:]
-    padded = F.pad(ids.float().unsqueeze(0), (3, 3, 3, 3), mode="reflect").squeeze(0).to(torch.int32)
-    around = padded.unfold(1, SIDE, 1).unfold(2, SIDE, 1)  # MAPS H W 7 7
-    rows = around.permute(1, 2, 0, 3, 4).reshape(height * width, MAPS * SIDE * SIDE)
-    first = torch.arange(MAPS * SIDE * SIDE, dtype=torch.int32) * CLASSES
-    found = F.embedding_bag(rows + first, table, mode="sum")
-    return found.view(1, height, width, CHANNELS).permute(0, 3, 1, 2)
+def layers(dtype: torch.dtype) -> tuple[OneHotConv, LookUpConv]:
+    """The convolution and its look-up, with the same weights."""
+    torch.manual_seed(0)
+    ranges = tuple((k * CLASSES, (k + 1) * CLASSES) for k in range(MAPS))
+    conv = OneHotConv(MAPS * CLASSES, CHANNELS, SIDE, ranges).to(dtype).to(memory_format=torch.channels_last)
+    return conv, LookUpConv(conv)
 
 
 def seconds(work: Callable[[], Tensor], runs: int = 7) -> float:
@@ -53,17 +51,17 @@ def main() -> None:
     width, height = (int(word) for word in sys.argv[1:3]) if len(sys.argv) > 2 else (512, 256)
     torch.manual_seed(0)
     ids = torch.randint(0, CLASSES, (MAPS, height // 8, width // 8)).repeat_interleave(8, 1).repeat_interleave(8, 2)
-    weight = torch.randn(CHANNELS, MAPS * CLASSES, SIDE, SIDE) * 0.02
-    table = weight.view(CHANNELS, MAPS, CLASSES, SIDE, SIDE).permute(1, 3, 4, 2, 0).reshape(-1, CHANNELS).contiguous()
     with torch.no_grad():
-        difference = float((convolve(ids, weight) - look_up(ids, table)).abs().max())
-        print(f"{width}x{height}: largest difference in fp32 {difference:.1e}")
         for dtype in (torch.float32, torch.bfloat16):
-            w = weight.to(dtype).contiguous(memory_format=torch.channels_last)
-            t = table.to(dtype)
-            dense, sparse = seconds(lambda w=w: convolve(ids, w)), seconds(lambda t=t: look_up(ids, t))
+            conv, look_up = layers(dtype)
+            hot = one_hot(ids, dtype)
+            difference = float((conv(hot) - look_up(hot)).abs().max())
+            dense, sparse = seconds(lambda c=conv, x=hot: c(x)), seconds(lambda c=look_up, x=hot: c(x))
             name = str(dtype).removeprefix("torch.")
-            print(f"{name}: convolution {dense * 1e3:.0f} ms, look-up {sparse * 1e3:.0f} ms")
+            print(
+                f"{width}x{height} {name}: convolution {dense * 1e3:.0f} ms, look-up {sparse * 1e3:.0f} ms, "
+                f"largest difference {difference:.1e}"
+            )
 
 
 if __name__ == "__main__":
