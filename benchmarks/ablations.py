@@ -1,4 +1,4 @@
-"""Ablations of vid2vid on the same data, seed and number of training steps: one row per run, one JSON per row.
+"""Ablations of vid2vid on the same data, seed and number of training frames: one row per run, one JSON per row.
 
     python benchmarks/ablations.py run camvid --root street_camvid/train --network SQUEEZENET --out ablations
     python benchmarks/ablations.py run world --network SQUEEZENET --out ablations
@@ -25,6 +25,7 @@ import torch
 from videosynth import ops
 from videosynth.apps.evaluate import Maker, Truth, evaluate, from_model
 from videosynth.apps.maps import open_maps
+from videosynth.apps.precision import prepare
 from videosynth.files import write_json
 from videosynth.flow.dis import DIS
 from videosynth.metrics.extractors import load_extractor
@@ -32,7 +33,9 @@ from videosynth.models.base import load
 from videosynth.nn.trunks import load_trunk
 
 COMMON = ["--run.sample_every", "0", "--run.checkpoint_every", "40", "--run.metric", "perceptual"]
-STEPS = {"camvid": 560, "world": 560}
+CLIP = 8  # frames per clip, in every row
+STEPS = 480
+PICTURE_STEPS = STEPS * CLIP  # pix2pixHD takes one frame a step
 
 DATA = {
     "camvid": {
@@ -70,6 +73,13 @@ ROWS: dict[str, dict[str, str]] = {
         "generator.blocks": "6", "generator.widest": "512",
     },
 }  # fmt: skip
+# Not ablations, but trained alike, for the figures on looks, depth, editing and prediction (only where asked for by --row).
+MORE: dict[str, dict[str, str]] = {
+    "with looks": {"generator.style": "3"},
+    "with depth": {"maps": "[labels,instances,nearness]"},
+    "coarsened maps": {"coarsen_labels": "0.5"},
+    "labels only": {"maps": "[labels]"},
+}
 PICTURES = "pix2pixHD per frame"
 COVST = "COVST stand-in"
 SEEDS = {"full": (0, 1, 2)}
@@ -79,21 +89,24 @@ def options_of(row: str, data: str, network: str) -> list[str]:
     """The training's command line for a row."""
     words = [*DATA[data]["train"], *COMMON, "--run.validation_network", network]
     if row == PICTURES:
-        steps = 8 * STEPS[data]
-        words += ["--config", "pix2pixhd/street_small", "--model.schedule.steps", str(steps)]
+        words += ["--config", "pix2pixhd/street_small", "--model.schedule.steps", str(PICTURE_STEPS)]
         words += ["--model.losses.perceptual", "10", "--model.losses.network", network]
-        return [*words, "--run.validate_every", str(steps // 8)]
-    words += ["--config", "vid2vid/street_small", "--model.schedule.steps", str(STEPS[data])]
-    words += ["--model.schedule.clip_double", "140", "--run.validate_every", str(STEPS[data] // 8)]
-    chosen = {"losses.network": network, **FULL, **ROWS[row]}
+        return [*words, "--run.validate_every", str(PICTURE_STEPS // 8)]
+    words += ["--config", "vid2vid/street_small", "--model.schedule.steps", str(STEPS)]
+    words += ["--model.schedule.clip_length", str(CLIP), "--model.schedule.clip_double", "0"]
+    words += ["--run.validate_every", str(STEPS // 8)]
+    chosen = {"losses.network": network, **FULL, **(ROWS | MORE)[row]}
     for name, value in chosen.items():
-        words += [f"--model.{name}", value.replace("CARS", DATA[data]["cars"])]
+        option = f"--model.{name}" if "." in name else f"--data.{name}"
+        words += [option, value.replace("CARS", DATA[data]["cars"])]
     return words
 
 
 def train(row: str, data: str, seed: int, run: Path, root: str | None, network: str) -> float:
     """Train (or go on); returns the peak memory of the training process in MiB."""
     words = [sys.executable, "-m", "videosynth", "train"]
+    if (run / "memory.json").exists():  # trained to its end, and cut off while it was measured
+        return json.loads((run / "memory.json").read_text())["mib"]
     if (run / "last.ckpt").exists():
         words += ["--resume", str(run)]
     else:
@@ -103,6 +116,7 @@ def train(row: str, data: str, seed: int, run: Path, root: str | None, network: 
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"the training of {row!r} failed")
+    write_json(run / "memory.json", {"mib": usage.ru_maxrss / 1024})
     return usage.ru_maxrss / 1024
 
 
@@ -167,7 +181,7 @@ def run_row(row: str, data: str, seed: int, root: str | None, network: str, out:
     run = out / "runs" / f"{data}-{(PICTURES if row == COVST else row).replace(' ', '_')}-{seed}"
     trained = out / f"{data}-{PICTURES.replace(' ', '_')}-{seed}.json"
     memory = json.loads(trained.read_text())["memory"] if row == COVST else train(row, data, seed, run, root, network)
-    model = load(run)
+    model = prepare(load(run), "fp32")
     maker = from_model(model, seed)
     report = measure(
         {row: covst(maker) if row == COVST else maker}, model.spec, data, root, network, out / "reports" / name
@@ -186,6 +200,7 @@ def run_row(row: str, data: str, seed: int, root: str | None, network: str, out:
         "memory": memory,
         "minutes": record["wall_seconds"] / 60,
         "steps": record["steps"],
+        "frames": record["frames"],
         "commit": record["commit"],
         "machine": record["machine"],
         "date": time.strftime("%Y-%m-%d"),
@@ -208,7 +223,7 @@ def table(folder: Path) -> None:
         names = list(next(iter(mine.values()))[0]["metrics"])
         print(f"\n| {data} | " + " | ".join(names) + " | s/frame | training MiB | minutes |")
         print("|---|" + "---|" * (len(names) + 3))
-        order = [*ROWS, PICTURES, COVST]
+        order = [*ROWS, PICTURES, COVST, *MORE]
         for row in sorted(mine, key=order.index):
             found = mine[row]
             cells = [_cell([f["metrics"][n] for f in found]) for n in names]

@@ -155,11 +155,13 @@ def evaluate(arguments: list[str]) -> None:
 
 def models(arguments: list[str]) -> None:
     p = _parser("models", "List every model and preset: paper, parameters, what it consumes and produces.")
+    p.add_argument("names", nargs="*", help="models or presets (default: all)")
+    p.add_argument("--cost", action="store_true", help="add memory and hours of a training (takes seconds per preset)")
     o = p.parse_args(arguments)
-    del o
     from videosynth.apps.catalogue import catalogue
 
-    print(catalogue())
+    for line in catalogue(o.cost, o.names):
+        print(line, flush=True)
 
 
 def convert(arguments: list[str]) -> None:
@@ -167,7 +169,7 @@ def convert(arguments: list[str]) -> None:
 
     p = _parser("convert", "Turn weights of another implementation into a run folder.")
     p.add_argument("kind", help=f"whose weights: {', '.join(CONVERTERS)}")
-    p.add_argument("folder", help="folder of the weights")
+    p.add_argument("folder", help="folder of the weights (of pix2pixHD, or the file itself)")
     p.add_argument("--out", required=True, help="run folder to write")
     p.add_argument("--epoch", default="latest", help="which of the weights: the files' first word (default: latest)")
     p.add_argument("--foreground", action="append", help="class that the foreground branch paints (repeatable)")

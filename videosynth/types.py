@@ -37,6 +37,7 @@ class MapSpec:
     ``classes`` are ids 0..channels-1 that become a one-hot vector (``void`` becomes the zero vector);
     ``instances`` are ids that only give edges and pooling regions (``channels`` is 1: the edge map);
     ``dense`` maps are pictures such as depth, ``drawn`` ones are rendered from points (edges, poses).
+    ``remap`` are pairs of an id on disk and the id that it means; ids that it does not name are void.
     """
 
     name: str
@@ -46,6 +47,21 @@ class MapSpec:
     colours: tuple[tuple[int, int, int], ...] = ()
     void: int | None = None
     range: tuple[float, float] = (0.0, 255.0)
+    remap: tuple[tuple[int, int], ...] = ()
+
+    def class_id(self, name: str, option: str) -> int:
+        """The id of a class by its name (in any case) or number; ``option`` is what an error blames.
+
+        Raises:
+            UserError: there is no such class.
+        """
+        lower = [n.lower() for n in self.names]
+        if name.lower() in lower:
+            return lower.index(name.lower())
+        if name.isdecimal() and int(name) < self.channels:
+            return int(name)
+        known = ", ".join(self.names) if self.names else f"the ids 0 to {self.channels - 1}"
+        raise UserError(f"{option}: there is no class {name!r}; the data has {known}")
 
 
 @dataclass(frozen=True)
@@ -85,6 +101,7 @@ class DataSpec:
                 colours=tuple((int(r), int(g), int(b)) for r, g, b in m["colours"]),
                 void=m["void"],
                 range=(float(m["range"][0]), float(m["range"][1])),
+                remap=tuple((int(a), int(b)) for a, b in m.get("remap", ())),
             )
             for m in data["maps"]
         )

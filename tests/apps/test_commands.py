@@ -139,7 +139,7 @@ def test_editing_keeps_every_other_pixel(plain, tmp_path, capsys):
     capsys.readouterr()
     for wrong, said in (
         (["--relabel", "1"], "write OLD=NEW"),
-        (["--relabel", "tree=0"], "no class 'tree'; this model knows the ids 0 to 1"),
+        (["--relabel", "tree=0"], "no class 'tree'; the data has the ids 0 to 1"),
         (["--keep", str(root / "images" / "s")], "--keep needs --relabel"),
         (["--relabel", "1=0", "--keep", "nowhere"], "no video and no folder"),
         (["--relabel", "1=0", "--keep", str(root / "images" / "s"), "--size", "40x32"], "pass --size 20x16"),
@@ -173,6 +173,40 @@ def test_the_future_is_predicted_and_painted(plain, tmp_path, capsys):
         assert main(["generate", str(run), *more, "--out", str(tmp_path / "x.mkv")]) == 2
         assert said in capsys.readouterr().err
         assert not (tmp_path / "x.mkv").exists()
+
+
+def test_kept_pixels_are_those_of_the_same_frames(plain, tmp_path, capsys):
+    root = footage(tmp_path / "data", images=6, labels=6)
+    for t in range(6):
+        write_image(tmp_path / "real" / f"{t}.png", np.full((16, 20, 3), 10 * t, np.uint8))
+    words = ["generate", str(plain), "--maps", str(root), "--precision", "fp32", "--size", "20x16", "--relabel", "1=0"]
+    keep = ["--keep", str(tmp_path / "real"), "--slice", "3:5"]
+    assert main([*words, *keep, "--out", str(tmp_path / "v.mp4")]) == 0
+    frames = read_video(tmp_path / "v.mp4")[0]
+    away = ~np.eye(16, 20, dtype=bool)
+    assert (frames[0, away] == 30).all(), "an mp4 of kept pixels is lossless"
+    assert (frames[1, away] == 40).all()
+    capsys.readouterr()
+    for wrong, said in (
+        ([*keep, "--out", str(tmp_path / "x.gif")], "cannot hold"),
+        (["--keep", str(tmp_path / "real"), "--slice", "3:6", "--maps", "world:street"], "does not have the maps"),
+        ([*keep, "--panels"], "leave one out"),
+        (["--predictor", str(plain)], "--predictor goes with --context"),
+        (["--context", str(root)], "--maps does not go with --context"),
+    ):
+        assert main([*words, *wrong]) == 2
+        assert said in capsys.readouterr().err
+    write_image(tmp_path / "short" / "0.png", np.zeros((16, 20, 3), np.uint8))
+    assert main([*words, "--keep", str(tmp_path / "short"), "--out", str(tmp_path / "x.mkv")]) == 2
+    assert "has 1 frames, the maps have 6" in capsys.readouterr().err
+
+
+def test_thin_regions_are_painted_too():
+    changed = np.zeros((20, 20), bool)
+    changed[:, 7:9] = True
+    mixed = blend(np.full((20, 20, 3), 190, np.uint8), np.full((20, 20, 3), 100, np.uint8), changed, 2)
+    assert (mixed[:, 7:9] == 130).all()
+    assert (mixed[~changed] == 100).all()
 
 
 def test_a_feathered_edge_grows_inwards():

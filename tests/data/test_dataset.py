@@ -76,6 +76,9 @@ def test_ids_are_remapped_as_the_data_set_says(root):
     assert (labels[stored == 2] == 0).all()
     assert (labels[(stored == 1) | (stored == 3)] == 255).all(), "what is not named is void"
     assert spec.map("classes").void == 255
+    (root / "dataset.yaml").unlink()  # the same maps, handed to a model that was trained so
+    again = next(iterate(index_folder(root), None, DataSpec.from_json(spec.to_json())))["labels"]
+    assert np.array_equal(again[0].numpy(), labels)
     (root / "dataset.yaml").write_text("remap: cityscapes\n")
     assert index_folder(root).spec(SIZE).map("classes").channels == 19
     (root / "dataset.yaml").write_text("remap: [1, 2]\n")

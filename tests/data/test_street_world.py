@@ -184,6 +184,28 @@ def test_cars_turn_and_people_walk() -> None:
     assert min(own.values()) >= 3, own
 
 
+def test_headings_are_those_of_the_cars_in_the_picture() -> None:
+    world = StreetWorld(3, (64, 128))
+    seen = turned = 0
+    for index in range(0, 600, 20):
+        frame, headings = world.frame(index), world.headings(index)
+        for car in np.unique(frame.instances[frame.labels == CLASSES.index("car")]):
+            seen += int(car) in headings  # parked cars have none
+        turned += sum(0.2 < abs(h) < 1.4 for h in headings.values())
+    assert seen > 20
+    assert turned > 0
+
+
+def test_nearness_is_depth_turned_over() -> None:
+    frame = StreetWorld(3, (64, 128)).frame(7)
+    assert frame.nearness.shape == (64, 128)
+    assert 0 < frame.nearness.min() < 0.01, "the sky"
+    assert frame.nearness.max() <= 1
+    near = frame.depth > 4
+    assert np.allclose(frame.nearness[near] * frame.depth[near], 4, rtol=1e-5)
+    assert [m.name for m in spec((64, 128), nearness=True).maps] == ["labels", "instances", "nearness"]
+
+
 def test_spec_and_colours() -> None:
     data = spec((96, 160), 12.0)
     labels = data.map("classes")

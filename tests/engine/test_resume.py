@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -111,6 +112,33 @@ def test_killed_and_resumed_equals_uninterrupted(data, tmp_path, workers):
     assert same(tmp_path / "whole", tmp_path / "cut")
     record = json.loads((tmp_path / "cut" / "run.json").read_text())
     assert record["steps"] == 7
+
+
+def test_three_scales_resume_in_the_middle_of_every_phase(data, tmp_path):
+    grown = ["--model.generator.scales", "3", "--model.generator.finer_blocks", "1", "--data.workers", "0"]
+    grown += ["--model.schedule.steps", "12", "--model.schedule.grow", "0.5", "--model.schedule.alone", "0.5"]
+    grown += ["--model.schedule.clip_double", "0", "--model.schedule.clip_length", "3", "--data.size", "[32, 32]"]
+    assert run(data, tmp_path / "whole", *grown) == 0
+    # The coarsest scale 0..2; the middle one 3, 4 alone, then 5; the finest 6..8 alone, then 9..11.
+    cuts = [2, 4, 7, 10]
+    words = ["train", *SMALL, *grown, "--data.root", str(data), "--out", str(tmp_path / "cut")]
+    assert main([*words, "--data.steps_per_epoch", "1", "--trainer.max_epochs", "2"]) == 0
+    for done, until in itertools.pairwise(cuts):
+        assert read_checkpoint(tmp_path / "cut" / "last.ckpt")["step"] == done
+        assert main(["train", "--resume", str(tmp_path / "cut"), "--trainer.max_epochs", str(until - done)]) == 0
+    assert main(["train", "--resume", str(tmp_path / "cut"), "--trainer.max_epochs", "-1"]) == 0
+    assert same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_more_steps_do_not_take_a_scale_away(data, tmp_path, capsys):
+    grown = ["--model.generator.scales", "2", "--model.generator.finer_blocks", "1", "--data.workers", "0"]
+    grown += ["--model.schedule.steps", "4", "--data.size", "[32, 32]", "--model.schedule.clip_double", "0"]
+    assert run(data, tmp_path / "run", *grown, "--model.critic.frames", "2") == 0
+    capsys.readouterr()
+    assert main(["train", "--resume", str(tmp_path / "run"), "--model.schedule.steps", "40"]) == 2
+    assert "would go back to 1" in capsys.readouterr().err
+    more = ["--model.schedule.steps", "6", "--model.schedule.grow", "0.1"]
+    assert main(["train", "--resume", str(tmp_path / "run"), *more]) == 0
 
 
 def begun(data: Path, out: Path, steps: int, workers: int) -> subprocess.Popen[str]:
@@ -229,6 +257,21 @@ def test_two_processes_equal_one(data, tmp_path):
     idle = biases_before_norms(load(tmp_path / "one"))
     assert max(float((one[k] - two[k]).abs().max()) for k in one.keys() - idle) < 1e-5
     assert json.loads((tmp_path / "two" / "run.json").read_text())["devices"] == 2
+
+
+def test_processes_whose_clips_lack_the_region_step_with_the_others(data, tmp_path):
+    """One sequence shows class 1, the other does not: no process may wait for ever."""
+    root = tmp_path / "data"
+    shutil.copytree(data, root)
+    for path in (root / "labels" / "s1").iterdir():
+        Image.fromarray(np.zeros((18, 20), np.uint8)).save(path)
+    options = ["--model.schedule.steps", "4", "--data.workers", "0", "--model.critic.regions", "[1]"]
+    options += ["--model.critic.region_size", "8", "--trainer.devices", "2"]
+    command = [sys.executable, "-m", "videosynth", "train", *SMALL, *options, "--data.root", str(root)]
+    command += ["--out", str(tmp_path / "two")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 def test_bf16_uses_the_new_weights_after_each_step(data, tmp_path):

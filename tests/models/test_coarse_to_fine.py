@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from videosynth import ops
+from videosynth.engine.checkpoint import optimizers_of
 from videosynth.models.base import load
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.pix2pixhd.model import Pix2PixHD
@@ -15,7 +16,7 @@ from videosynth.models.vid2vid.model import Vid2Vid
 from videosynth.models.vid2vid.networks import Scale, Vid2VidGenerator
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.testing import frames_of, random_clip, request_for, train_steps
-from videosynth.types import Clip, DataSpec, MapSpec, UserError
+from videosynth.types import Clip, DataSpec, MapSpec, Request, UserError
 
 STREET = DataSpec(maps=(MapSpec("labels", "classes", 35), MapSpec("instances", "instances", 1)), size=(256, 512))
 NAMED = DataSpec(maps=(MapSpec("labels", "classes", 3, names=("road", "car", "sky")),), size=(32, 48), fps=8)
@@ -41,6 +42,7 @@ def test_the_papers_parameter_counts():
         shape = GeneratorShape(scales=3, foreground=("26",))
         scales = Vid2VidGenerator(36, shape, (26,)).scales
         assert [parameters(s) for s in scales] == [411_335_241, 2_880_489, 859_641]
+        assert parameters(Scale(108, GeneratorShape(), 0)) == 365_391_366  # streets without the foreground branch
         assert parameters(Scale(45, GeneratorShape(), 0)) == 364_996_230  # faces
         assert parameters(Scale(45, GeneratorShape(width=64), 0)) == 91_370_310
 
@@ -71,7 +73,7 @@ def test_growth():
 @pytest.mark.parametrize("kind", ["vid2vid", "pix2pixhd"])
 def test_in_every_phase_what_trains_moves_and_nothing_else(kind):
     model = three_scales() if kind == "vid2vid" else Pix2PixHD.tiny()
-    generator = {n: p for n, p in model.named_parameters() if n.startswith("generator.")}
+    everything = dict(model.named_parameters())
     seen = set()
     for step in range(model.total_steps):
         phase = model.phase_at(step)
@@ -79,22 +81,61 @@ def test_in_every_phase_what_trains_moves_and_nothing_else(kind):
             continue
         seen.add((phase.scales, phase.rests))
         model.steps = step
-        before = {n: p.detach().clone() for n, p in generator.items()}
+        before = {n: p.detach().clone() for n, p in everything.items()}
         size = phase.size or model.spec.size
         clip = random_clip(replace(model.spec, size=size), 1, max(phase.clip_length, 3))
         watch = train_steps(model, clip, 1)
-        assert watch.touched >= {n for n in generator if not n.startswith(phase.rests)}
-        for name, p in generator.items():
+        assert watch.touched >= {n for n in everything if not n.startswith(phase.rests)}
+        for name, p in everything.items():
             assert torch.equal(p, before[name]) == name.startswith(phase.rests), (phase, name)
     assert len(seen) == (5 if kind == "vid2vid" else 3)
 
 
-def test_the_learning_rate_falls_for_every_optimizer():
+@pytest.mark.parametrize("kind", ["vid2vid", "pix2pixhd"])
+def test_the_learning_rate_falls_for_every_optimizer(kind):
+    model = three_scales() if kind == "vid2vid" else Pix2PixHD.tiny()
+    last = model.total_steps - 1
+    assert 0 < model.phase_at(last).lr < 0.25
+    model.steps = last
+    clip = random_clip(model.spec, 1, 4)
+    train_steps(model, clip, 1)
+    optimizers = optimizers_of(model)
+    assert len(optimizers) == len(model.groups)
+    for optimizer, group in zip(optimizers, model.groups.values(), strict=True):
+        assert [g["lr"] for g in optimizer.param_groups] == [pytest.approx(group.lr * model.phase_at(last).lr)]
+
+
+def test_the_rates_of_the_phases():
     model = three_scales()
     rates = [model.phase_at(s).lr for s in range(12)]
     assert rates[0] == 1.0
     assert rates[3] == 0.5
     assert rates[11] < rates[6] == 0.25
+
+
+def test_a_run_that_was_stopped_early_paints_at_the_size_it_was_trained_at():
+    for model in (three_scales(), Pix2PixHD.tiny()):
+        clip = random_clip(model.spec, 1, 4)
+        full = frames_of(model, request_for(model, clip))
+        model.generator.active.use(1)
+        sizes = []
+        cell = model.cell
+        model.cell = lambda maps, *state, cell=cell, sizes=sizes: (
+            sizes.append(tuple(maps["labels"].shape[-2:])), cell(maps, *state)
+        )[1]  # fmt: skip
+        assert frames_of(model, request_for(model, clip)).shape == full.shape
+        reduction = model.generator.active.reduction
+        assert reduction > 1
+        assert set(sizes) == {(model.spec.size[0] // reduction, model.spec.size[1] // reduction)}
+
+
+def test_a_picture_that_begins_a_run_that_was_stopped_early_is_made_smaller():
+    model = three_scales()
+    model.generator.active.use(2)
+    clip = random_clip(model.spec, 1, 4)
+    steps = iter([{"labels": clip.maps["labels"][:, 0]}])
+    begun = next(iter(model.generate(Request(seeds=(0,), maps=steps, context=clip[:2]))))
+    assert begun.image.shape[-2:] == begun.extras["flow"].shape[-2:] == (32, 48)
 
 
 # scales
@@ -253,7 +294,7 @@ def test_boxes_and_crops():
     assert torch.allclose(same, picture[..., 2:10, 3:11], atol=1e-3)
 
 
-def test_a_critic_of_regions_trains_where_there_are_any():
+def test_a_critic_of_regions_learns_where_there_are_any():
     torch.manual_seed(0)
     model = Vid2Vid(
         NAMED,
@@ -268,11 +309,24 @@ def test_a_critic_of_regions_trains_where_there_are_any():
     assert {n for n in watch.touched if n.startswith("region_critic")}
     empty = Clip(clip.frames, {"labels": torch.zeros_like(clip.maps["labels"])}, clip.flow, clip.confidence)
     losses = train_steps(model, empty, 1).losses[0]
-    assert "g/region" not in losses
-    assert "g/adv" in losses
+    assert losses["g/region"] == losses["r/adv"] == 0  # counted as nothing, so that all processes step alike
+    assert losses["g/adv"] > 0
 
 
 # the spade generator
+
+
+def test_spade_without_past_frames():
+    torch.manual_seed(0)
+    shape = GeneratorShape(kind="spade", width=4, widest=8, downsamples=1, levels=3, blocks=1, past=0, flow=False)
+    model = Vid2Vid(
+        NAMED, shape, CriticShape(4, 1, 1), Losses(network="none", perceptual=0.0), Schedule(clip_length=4, start="self")
+    )
+    clip = random_clip(NAMED, 1, 4)
+    assert train_steps(model, clip, 1).losses[0]["g/adv"] > 0
+    assert frames_of(model, request_for(model, clip)).shape == (1, 4, 3, 32, 48)
+    with pytest.raises(UserError, match="cannot take a first frame"):
+        model.generate(Request(seeds=(0,), maps=iter([]), context=clip[:1]))
 
 
 def spade(**options) -> Vid2Vid:

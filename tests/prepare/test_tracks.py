@@ -54,6 +54,15 @@ def test_a_car_does_not_become_a_tree():
     assert linked[3, 5] >= 5
 
 
+def test_stuff_keeps_its_id_however_it_moves():
+    tracks = boxes((2, 4)) + 1000
+    now = boxes((14, 30))  # far from where it was: a thing would get a new id
+    linked, new = link(tracks, None, now, None, still(), 1001, least=1000)
+    assert linked[16, 32] == 1
+    assert linked[0, 0] == 0
+    assert new == 1001
+
+
 @pytest.fixture
 def street(tmp_path) -> Path:
     """A textured square that moves right over texture; its instance id changes from frame to frame."""

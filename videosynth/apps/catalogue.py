@@ -1,14 +1,18 @@
-"""`videosynth models`: every model and preset, with its paper, sizes, and what goes in and comes out."""
+"""`videosynth models`: every model and preset, with its paper, sizes, cost, and what goes in and comes out."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import torch
 from jsonargparse import Namespace
 
+from videosynth.apps.cost import speed, training_cost
+from videosynth.apps.estimate import told
 from videosynth.apps.train import config_path, parse, parser, presets
 from videosynth.models import MODELS, model_class
 from videosynth.models.base import VideoModel, rebuild
-from videosynth.types import DataSpec, MapSpec
+from videosynth.types import DataSpec, MapSpec, UserError
 
 
 def example_spec(size: tuple[int, int]) -> DataSpec:
@@ -31,25 +35,50 @@ def build(preset: str, spec: DataSpec | None = None, device: str = "cpu") -> Vid
         return kind(spec=spec or example_spec((size[0], size[1])), **rebuild(kind, chosen.get("init_args", {})))
 
 
-def catalogue() -> str:
-    """The table as text."""
-    lines = []
+def catalogue(cost: bool = False, only: list[str] | None = None) -> Iterator[str]:
+    """The table, line by line: every model, or those whose name or preset is in ``only``. With ``cost`` each preset is
+    followed by what its training takes.
+
+    Raises:
+        UserError: a name in ``only`` is no model and no preset.
+    """
+    known = presets()
+    for name in only or []:
+        if name not in MODELS and name not in known:
+            raise UserError(f"there is no model or preset {name}: choose from {', '.join([*MODELS, *known])}")
     for name in MODELS:
+        mine = [p for p in known if p.split("/")[0] == name and (not only or name in only or p in only)]
+        if only and name not in only and not mine:
+            continue
         kind = model_class(name)
         about = (kind.__doc__ or "").strip().splitlines()[0]
         needs = ", ".join(sorted(kind.needs)) or "nothing (seeds)"
-        lines.append(f"{name}: {about}")
-        lines.append(f"  consumes {needs}; produces {kind.produces}")
-        for preset in presets():
-            if preset.split("/")[0] != name:
-                continue
+        yield f"{name}: {about}"
+        yield f"  consumes {needs}; produces {kind.produces}"
+        for preset in mine:
             model = build(preset, device="meta")
             counts = ", ".join(
                 f"{part} {sum(p.numel() for p in module.parameters()):,}" for part, module in model.named_children()
             )
             height, width = model.spec.size
-            lines.append(f"  {preset} ({width}x{height}): {counts}")
-    lines.append(
-        "Counts are for 35 classes and instance edges. Train one with: videosynth train --config PRESET --data.root DIR --out RUN"
+            yield f"  {preset} ({width}x{height}): {counts}"
+            if cost:
+                yield f"    {_cost_line(preset, model)}"
+    yield "Counts are for 35 classes and instance edges. Train one with: videosynth train --config PRESET --data.root DIR --out RUN"
+    if cost:
+        yield (
+            "Memory: tensors of the dearest training step, computed. Hours: its multiplications at the speed of a convolution "
+            "measured now; norms, copies and everything else come on top."
+        )
+
+
+def _cost_line(preset: str, model: VideoModel) -> str:
+    options = options_of(preset)
+    half = "16" in str(options.trainer.precision)
+    found = training_cost(model, model.spec.size, options.data.batch_size, half)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rate = speed(device, half)
+    return (
+        f"training: {told(found.memory)}, {found.frames:,} frames, {found.flop / 1e15:,.2f} PFLOP: "
+        f"{found.flop / rate / 3600:,.1f} hours at this {device.type}'s {rate / 1e12:.2f} TFLOP/s"
     )
-    return "\n".join(lines)

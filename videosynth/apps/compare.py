@@ -90,6 +90,9 @@ def _name(run: str, runs: list[str]) -> str:
 def _shared_spec(models: dict[str, VideoModel]) -> DataSpec:
     specs = {name: replace(m.spec, fps=0.0) for name, m in models.items()}
     first = next(iter(specs))
+    for name, model in models.items():
+        if model.produces != "frames" or "maps" not in model.needs:
+            raise UserError(f"{name} makes no videos from maps, which is what evaluate measures: choose another run")
     for name, spec in specs.items():
         if spec.maps != specs[first].maps or spec.size != specs[first].size:
             raise UserError(f"{name} and {first} were trained on other maps or sizes: evaluate them one at a time")

@@ -30,4 +30,8 @@ def convert(kind: str, folder: Path, out: Path, epoch: str, foreground: tuple[st
     for what, number in converted.left_out.items():
         print(f"left out: {number} {what}")
     print(f"wrote {out}: weights.safetensors, model.json")
-    print(f"next: videosynth generate {out} --maps DIR --out video.mp4")
+    drawn = [m.name for m in converted.model.spec.maps if m.kind == "drawn"]
+    if drawn:
+        print(f"its maps are drawn from points ({', '.join(drawn)}), which no command draws yet: hand them over in Python")
+    else:
+        print(f"next: videosynth generate {out} --maps DIR --out video.mp4")

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from videosynth.types import DataSpec, MapSpec, UserError
+from videosynth.data.index import frame_slice
+from videosynth.types import DataSpec, UserError
 from videosynth.video.read import VideoReader
 
 CHANGED = "changed"  # where a frame was relabelled: (1, H, W) bool beside its maps
@@ -30,18 +31,8 @@ def read_changes(words: Iterable[str], spec: DataSpec) -> dict[int, int]:
         old, equals, new = word.partition("=")
         if not equals:
             raise UserError(f"--relabel {word}: write OLD=NEW, such as Tree=Building")
-        changes[class_id(kind, old)] = class_id(kind, new)
+        changes[kind.class_id(old, "--relabel")] = kind.class_id(new, "--relabel")
     return changes
-
-
-def class_id(kind: MapSpec, name: str) -> int:
-    lower = [n.lower() for n in kind.names]
-    if name.lower() in lower:
-        return lower.index(name.lower())
-    if name.isdecimal() and int(name) < kind.channels:
-        return int(name)
-    known = ", ".join(kind.names) if kind.names else f"the ids 0 to {kind.channels - 1}"
-    raise UserError(f"--relabel: there is no class {name!r}; this model knows {known}")
 
 
 def relabelled(
@@ -63,31 +54,37 @@ def relabelled(
 def blend(fake: np.ndarray, real: np.ndarray, changed: np.ndarray, feather: int) -> np.ndarray:
     """The generated frame in the changed region, the real one elsewhere, bit by bit; all uint8 ``H W 3``, changed ``H W``.
 
-    Inside the region the generated frame comes in over ``feather`` pixels from its edge.
+    Inside the region the generated frame comes in over ``feather`` pixels from its edge: its share is d / (feather + 1) at a
+    distance of d pixels from the real ones, so that thin regions show something of it too.
     """
-    inside = torch.from_numpy(changed).float()[None, None]
-    if feather:
-        # The mean over a window is 1 deep inside and about a half at a straight edge.
-        around = F.pad(inside, (feather,) * 4, mode="replicate")
-        mean = F.avg_pool2d(around, 2 * feather + 1, stride=1)
-        inside = inside * (2 * mean - 1).clamp(0, 1)
-    share = inside[0, 0, :, :, None].numpy()
+    outside = torch.from_numpy(~changed).float()[None, None]
+    share = torch.zeros_like(outside)
+    for _ in range(feather + 1):
+        share += 1 - outside
+        outside = F.max_pool2d(outside, 3, stride=1, padding=1)
+    share = (share / (feather + 1))[0, 0, :, :, None].numpy()
     mixed = np.round(share * fake + (1 - share) * real).astype(np.uint8)
     return np.where(share > 0, mixed, real)
 
 
-def kept_frames(path: Path, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Real frames of a video or a folder of pictures; they must have the output's size, since they are kept bit by bit.
+def kept_frames(path: Path, size: tuple[int, int], part: str | None, count: int) -> Iterator[np.ndarray]:
+    """The real frames ``part`` (such as 64:80) of a video or a folder of pictures, at least ``count``; they must have the
+    output's size (H, W), since they are kept bit by bit. All is checked now, not when the first frame is asked for.
 
     Raises:
-        UserError: nothing there, or another size.
+        UserError: nothing there, too few, or another size.
     """
     if not path.exists():
         raise UserError(f"--keep {path}: no video and no folder of pictures there")
-    for frame in VideoReader(path):
-        if frame.shape[:2] != size:
-            raise UserError(
-                f"--keep {path} is {frame.shape[1]}x{frame.shape[0]}, the video will be {size[1]}x{size[0]}: "
-                f"pass --size {frame.shape[1]}x{frame.shape[0]}, or scale it first"
-            )
-        yield frame
+    reader = VideoReader(path)
+    chosen = range(*frame_slice(part or ":").indices(len(reader)))
+    if len(chosen) < count:
+        of = f" in {part}" if part else ""
+        raise UserError(f"--keep {path} has {len(chosen)} frames{of}, the maps have {count}: cut with --frames")
+    height, width = reader[chosen[0]].shape[:2]
+    if (height, width) != size:
+        raise UserError(
+            f"--keep {path} is {width}x{height}, the video will be {size[1]}x{size[0]}: pass --size {width}x{height}, "
+            "or scale it first"
+        )
+    return (reader[i] for i in chosen)

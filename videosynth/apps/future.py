@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from videosynth.apps.maps import open_maps
+from videosynth.apps.maps import open_maps, target_files
 from videosynth.engine.samples import picture
 from videosynth.models.base import VideoModel, load
 from videosynth.types import Clip, DataSpec, Request, UserError
@@ -89,7 +89,7 @@ def predict(
         )
     spec = foreteller.spec if painter is None else painter.spec
     found = pasts(context, spec, part, real=painter is not None)
-    targets = [out] if len(found) == 1 else [out / f"{p.name.replace('/', '_')}.mp4" for p in found]
+    targets = target_files(out, [p.name for p in found])
     for past, target in zip(found, targets, strict=True):
         with VideoWriter(target, fps or past.fps or spec.fps) as writer:
             maps = _continued(foreteller, past.clip, count, seed, labels.name)

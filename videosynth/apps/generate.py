@@ -18,7 +18,7 @@ from videosynth.apps.edit import CHANGED, blend, kept_frames, read_changes, rela
 from videosynth.apps.estimate import to_generate, told
 from videosynth.apps.future import predict
 from videosynth.apps.looks import looks
-from videosynth.apps.maps import WORLD, Driving, open_maps, resized
+from videosynth.apps.maps import WORLD, Driving, open_maps, resized, target_files
 from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
 from videosynth.engine.samples import panels, picture
 from videosynth.models.base import VideoModel, load
@@ -80,6 +80,7 @@ def generate(options: Options) -> list[Path]:
         raise UserError(f"unknown precision {options.precision!r}: choose from auto, {', '.join(SETTINGS)}")
     if options.frames is not None and options.frames < 1:
         raise UserError(f"--frames must be 1 or more, not {options.frames}")
+    _refuse_idle(options)
     model = load(options.run, options.trust)
     if options.context is not None:
         model.to(device)
@@ -101,22 +102,52 @@ def generate(options: Options) -> list[Path]:
     if options.feather < 0:
         raise UserError(f"--feather must be 0 or more, not {options.feather}")
     videos = open_maps(options.maps, spec, _part(options))
-    if options.keep is not None and len(videos) > 1:
-        raise UserError(f"--keep goes with one sequence, but the maps hold {len(videos)}: name one sequence's folder")
+    longest = max(v.length for v in videos)
+    count = longest if options.frames is None else min(longest, options.frames)
+    kept = None
+    if options.keep is not None:
+        if len(videos) > 1:
+            raise UserError(
+                f"--keep goes with one sequence, but the maps hold {len(videos)}: name one sequence's folder"
+            )
+        kept = kept_frames(Path(options.keep), spec.size, options.slice, count)
     begin = beginnings(
         options.first_frame, spec, options.maps, _part(options), len(videos), options.seed, options.trust, device
     )
-    targets = _targets(Path(options.out), videos)
+    targets = target_files(Path(options.out), [v.name for v in videos])
     rates = (options.fps if options.fps is not None else v.fps or spec.fps for v in videos)
-    writers = [VideoWriter(target, rate) for target, rate in zip(targets, rates)]
+    writers = [_writer(target, rate, exact=kept is not None) for target, rate in zip(targets, rates)]
     print(f"needs about {told(to_generate(model, spec.size))} of memory beside torch itself", file=sys.stderr)
-    longest = max(v.length for v in videos)
-    count = longest if options.frames is None else min(longest, options.frames)
     setting = _setting(options, spec, begin[0], device, count)
     prepare(model, setting).to(device)
     for driving, writer, beginning in zip(videos, writers, begin, strict=True):
-        _write(model, spec, driving, writer, beginning, changes, options)
+        _write(model, spec, driving, writer, beginning, changes, kept, options)
     return targets
+
+
+def _refuse_idle(options: Options) -> None:
+    """Options that would change nothing are refused, not ignored."""
+    if options.context is not None:
+        idle = {
+            "--maps": options.maps, "--size": options.size, "--panels": options.panels, "--relabel": options.relabel,
+            "--keep": options.keep, "--style-seed": options.style_seed, "--style-mix": options.style_mix,
+            "--style-from": options.style_from, "--first-frame": options.first_frame,
+        }  # fmt: skip
+        for name, value in idle.items():
+            if value:
+                raise UserError(f"{name} does not go with --context, which continues a given video: leave it out")
+    elif options.predictor is not None:
+        raise UserError("--predictor goes with --context: pass the frames so far, or leave it out")
+    if options.panels and options.keep is not None:
+        raise UserError("--panels shows whole frames, --keep paints parts of them: leave one out")
+
+
+def _writer(path: Path, rate: float, exact: bool) -> VideoWriter:
+    """``exact``: every pixel as it is."""
+    suffix = path.suffix.lower()
+    if exact and suffix == ".gif":
+        raise UserError(f"--keep promises real pixels bit by bit, which {path} cannot hold: choose .mp4 or a folder")
+    return VideoWriter(path, rate, "rgb" if exact and suffix in (".mp4", ".mov", ".mkv") else None)
 
 
 def _part(options: Options) -> str | None:
@@ -124,18 +155,6 @@ def _part(options: Options) -> str | None:
     if options.slice is None and options.frames is not None and str(options.maps).startswith(WORLD):
         return f"0:{options.frames}"
     return options.slice
-
-
-def _targets(out: Path, videos: list[Driving]) -> list[Path]:
-    if len(videos) == 1:
-        return [out]
-    if out.suffix:
-        names = ", ".join(v.name for v in videos[:5])
-        raise UserError(
-            f"the maps hold {len(videos)} sequences ({names}{', ...' if len(videos) > 5 else ''}) but --out {out} is one file: "
-            "pass a folder name, or one sequence's folder as --maps"
-        )
-    return [out / f"{v.name.replace('/', '_')}.mp4" for v in videos]
 
 
 def _setting(options: Options, spec: DataSpec, beginning: Beginning, device: torch.device, count: int) -> Setting:
@@ -171,6 +190,7 @@ def _write(
     writer: VideoWriter,
     beginning: Beginning,
     changes: dict[int, int],
+    under: Iterator[np.ndarray] | None,
     options: Options,
 ) -> None:
     kept: list[dict[str, Tensor]] = []
@@ -178,7 +198,6 @@ def _write(
     stream = relabelled(driving.frames, spec, changes) if changes else driving.frames
     frames: Iterator[dict[str, Tensor]] = itertools.islice(_remember(stream, kept), total)
     request = _request(options, spec, frames, beginning)
-    real_frames = None if options.keep is None else kept_frames(Path(options.keep), spec.size)
     start = time.monotonic()
     count = 0
     with writer:
@@ -187,13 +206,8 @@ def _write(
             if options.panels:
                 real = _real(maps, spec) if driving.real else None
                 writer.write(panels(frame, maps, spec, real))
-            elif real_frames is not None:
-                under = next(real_frames, None)
-                if under is None:
-                    raise UserError(
-                        f"--keep {options.keep} has {count} frames, the maps have {total}: cut with --frames"
-                    )
-                writer.write(blend(picture(frame.image[0]), under, maps[CHANGED][0].numpy(), options.feather))
+            elif under is not None:
+                writer.write(blend(picture(frame.image[0]), next(under), maps[CHANGED][0].numpy(), options.feather))
             else:
                 writer.write(picture(frame.image[0]))
             count += 1

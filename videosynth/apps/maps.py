@@ -65,7 +65,7 @@ def open_maps(
 def _drives(name: str, spec: DataSpec, frames: str | None) -> Iterator[Driving]:
     """``world:NAME[:SEED,SEED,...]``"""
     world, _, seeds = name.removeprefix(WORLD).partition(":")
-    own = world_spec(world, spec.size, spec.fps)
+    own = world_spec(world, spec.size, spec.fps, nearness=True)
     if any(m not in own.maps for m in spec.maps):
         raise UserError(f"{name} does not have the maps that this model was trained on: it needs another world or data")
     part = frame_slice(frames or "0:64")
@@ -129,3 +129,20 @@ def first_frame(path: Path | str, spec: DataSpec) -> Clip:
     top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
     cut = np.ascontiguousarray(scaled[top : top + height, left : left + width])
     return Clip(frames=torch.from_numpy(cut).permute(2, 0, 1)[None, None])
+
+
+def target_files(out: Path, names: list[str]) -> list[Path]:
+    """Where the videos of some sequences go: ``out`` itself for one, else files in it.
+
+    Raises:
+        UserError: several sequences, but ``out`` is the name of a file.
+    """
+    if len(names) == 1:
+        return [out]
+    if out.suffix:
+        some = f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+        raise UserError(
+            f"the data holds {len(names)} sequences ({some}) but --out {out} is one file: "
+            "pass a folder name, or one sequence's folder"
+        )
+    return [out / f"{name.replace('/', '_')}.mp4" for name in names]

@@ -43,6 +43,8 @@ def prepare(model: VideoModel, setting: Setting) -> VideoModel:
     for name in model.exported:
         module = getattr(model, name)
         _fold(module)
+        if name in model.precise:
+            continue
         if setting != "fp32":
             module.to(memory_format=torch.channels_last)
         if setting in ("bf16", "bf16-quick", "compiled"):

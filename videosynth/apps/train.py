@@ -123,6 +123,7 @@ def train(arguments: list[str]) -> None:
             raise
     if _first_process():
         need = "--maps DIR " if "maps" in model.needs else ""
+        need += "--context DIR --frames 16 " if "context" in model.needs else ""
         print(
             f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})"
         )
@@ -144,7 +145,8 @@ def _healthy(data: VideoData, resumed: Path | None) -> None:
 
 def _long_enough(model: VideoModel, data: VideoData) -> None:
     """The clips grow: say now, not in hours, that no sequence will be long enough."""
-    longest = model.phase_at(model.total_steps - 1).clip_length
+    last = model.total_steps - 1
+    longest = max(model.phase_at(round(last * share / 1000)).clip_length for share in range(1001))
     if max(data.index.lengths, default=0) < longest:
         raise UserError(
             f"clips grow to {longest} frames but the longest sequence has {max(data.index.lengths, default=0)}: "

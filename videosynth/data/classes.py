@@ -92,6 +92,8 @@ def _from_yaml(path: Path) -> Classes:
     remap = _remap(path, data.get("remap"))
     if data.get("remap") == "cityscapes" and count is None:
         names, count = CITYSCAPES_NAMES, len(CITYSCAPES_NAMES)
+    if remap and void is not None and void > 255:
+        raise UserError(f"{path}: with remap, void must be an id up to 255, not {void}")
     if remap and void is None:
         void = VOID
     return Classes(count, names, colours, void, None if fps is None else float(fps), path, remap)

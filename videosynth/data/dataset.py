@@ -63,7 +63,9 @@ class FrameLoader:
         labels = spec.map("classes")
         colours = index.classes.colours or (labels.colours if labels else ())
         void = index.classes.void if index.classes.void is not None else (labels.void if labels else None)
-        self.decoder = Decoder(colours, void, index.classes.remap)
+        # A model's maps are read as the data was that it was trained on, unless the folder says how itself.
+        remap = index.classes.remap or (labels.remap if labels else ())
+        self.decoder = Decoder(colours, void, remap)
         self.spec = spec
         self.memory = memory
 
@@ -189,7 +191,8 @@ def assemble(
     clip.frames = stacked(cut).permute(0, 1, 4, 2, 3).contiguous()  # 1 T 3 H W
     for kind in spec.maps:
         planes = [place.planes(m) for m in maps[kind.name]]
-        if kind.kind == "classes" and draw.coarsen:
+        # Instances as well: their edges would betray the fine shapes.
+        if kind.kind in ("classes", "instances") and draw.coarsen:
             planes = coarsened(planes, draw.coarsen, draw.seed)
         joined = stacked(planes)  # 1 T H W
         clip.maps[kind.name] = joined if kind.kind in ("classes", "instances") else joined[:, :, None]

@@ -116,9 +116,11 @@ class Index:
         """The spec of the label maps. The class count is the declared one, else the largest id found plus one."""
         known = self.classes
         if known.count is not None:
-            return MapSpec("labels", "classes", known.count, known.names, known.colours, known.void)
+            return MapSpec(
+                "labels", "classes", known.count, known.names, known.colours, known.void, remap=known.remap
+            )
         scan = self._scan
-        return MapSpec("labels", "classes", scan.top + 1, void=scan.void)
+        return MapSpec("labels", "classes", scan.top + 1, void=scan.void, remap=known.remap)
 
     def spec(self, size: tuple[int, int], fit: Literal["stretch", "cover"] = "stretch") -> DataSpec:
         """What a model needs to know of this data set. ``size`` is (H, W) of the training frames."""

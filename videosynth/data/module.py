@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -38,6 +39,19 @@ class Phase(Protocol):
     def size(self) -> tuple[int, int] | None: ...
 
 
+def only_maps(spec: DataSpec, names: Sequence[str]) -> DataSpec:
+    """The spec with some of its maps, in its own order.
+
+    Raises:
+        UserError: a name that the data has no map for.
+    """
+    known = [m.name for m in spec.maps]
+    for name in names:
+        if name not in known:
+            raise UserError(f"data.maps: there are no {name} maps; the data has {', '.join(known) or 'none'}")
+    return replace(spec, maps=tuple(m for m in spec.maps if m.name in names))
+
+
 class VideoData(LightningDataModule):
     """Clips for training.
 
@@ -45,6 +59,8 @@ class VideoData(LightningDataModule):
         root: folder of a data set (see ``videosynth check``); give this or ``world``.
         world: a built-in world: ``street``.
         world_seeds: how many different drives of the world there are: seeds 0, 1, ...
+        maps: which maps drive the video (default: all that a folder has; labels and instances of a world, which has
+            ``nearness`` too, 4 m divided by the depth).
         size: height and width of the training frames in pixels.
         fit: ``stretch`` frames to the size, or ``cover`` it and cut.
         batch_size: clips per step and device.
@@ -72,6 +88,7 @@ class VideoData(LightningDataModule):
         root: str | None = None,
         world: str | None = None,
         world_seeds: int = 1000,
+        maps: list[str] | None = None,
         size: tuple[int, int] = (128, 256),
         fit: Literal["stretch", "cover"] = "stretch",
         batch_size: int = 1,
@@ -105,6 +122,7 @@ class VideoData(LightningDataModule):
         self.root = None if root is None else Path(root)
         self.world = world
         self.world_seeds = world_seeds
+        self.maps = maps
         self.size = (int(size[0]), int(size[1]))
         self.fit: Literal["stretch", "cover"] = fit
         self.batch_size = batch_size
@@ -148,10 +166,11 @@ class VideoData(LightningDataModule):
         """What a model needs to know of the data; available before training."""
         if self._spec is None:
             if self.world is not None:
-                self._spec = world_spec(self.world, self.size)
+                spec = world_spec(self.world, self.size, nearness=self.maps is not None)
             else:
                 # All frames are scanned, not the chosen ones: a class may be absent from a part.
-                self._spec = self.whole.spec(self.size, self.fit)
+                spec = self.whole.spec(self.size, self.fit)
+            self._spec = spec if self.maps is None else only_maps(spec, self.maps)
         return self._spec
 
     @property

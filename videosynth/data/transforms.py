@@ -114,10 +114,10 @@ def recolour(image: Array, matrix: NDArray[np.float32]) -> Array:
 
 
 def coarsened(planes: list[Array], strength: float, seed: int) -> list[Array]:
-    """Label maps ``H W`` of a clip with rounder, coarser shapes (vid2vid, limitations: finer labels than a person draws).
+    """Maps of ids ``H W`` of a clip with rounder, coarser shapes (vid2vid, limitations: finer labels than a person draws).
 
-    Each pixel takes the class that is most frequent around it, where every class counts with a weight of its own, so that
-    some grow and others shrink; all frames are treated alike. ``strength`` in 0..1 sets how far around (up to a twelfth of
+    Each pixel takes the id that is most frequent around it, where every id counts with a weight of its own, so that some
+    grow and others shrink; all frames are treated alike. ``strength`` in 0..1 sets how far around (up to a twelfth of
     the height) and how unequal the weights are.
     """
     random = np.random.default_rng(seed)

@@ -20,11 +20,11 @@ LENGTH = 600  # frames of a drive that clips are drawn from: 40 s
 WORLDS = ("street",)
 
 
-def world_spec(name: str, size: tuple[int, int], fps: float = 15.0) -> DataSpec:
+def world_spec(name: str, size: tuple[int, int], fps: float = 15.0, nearness: bool = False) -> DataSpec:
     """The spec of a world's videos; an unknown world is a :class:`UserError`."""
     if name not in WORLDS:
         raise UserError(f"there is no world {name!r}; choose from: {', '.join(WORLDS)}")
-    return street.spec(size, fps)
+    return street.spec(size, fps, nearness)
 
 
 class WorldDataset(Dataset[Clip]):
@@ -66,4 +66,5 @@ def iterate_world(spec: DataSpec, seed: int, count: int, start: int = 0) -> Iter
     """Stream a drive frame by frame, as :func:`~videosynth.data.dataset.iterate` streams a folder."""
     for frame in street.StreetWorld(seed, spec.size, spec.fps).frames(start, count):
         maps = {kind.name: stacked([getattr(frame, kind.name)])[0] for kind in spec.maps}  # 1 H W
+        maps |= {kind.name: maps[kind.name][None] for kind in spec.maps if kind.kind == "dense"}  # 1 1 H W
         yield {**maps, "images": stacked([frame.image.transpose(2, 0, 1)])[0]}  # 1 3 H W

@@ -37,6 +37,7 @@ def write_checkpoint(path: Path, model: VideoModel, average: Average, best: floa
     content = {
         "format": FORMAT,
         "step": model.steps,
+        "scales": model.phase_at(max(model.steps - 1, 0)).scales or 1,
         "model": model.state_dict(),
         "average": average.weights,
         "optimizers": [o.state_dict() for o in optimizers_of(model)],
@@ -78,6 +79,12 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def restore(path: Path, content: dict[str, Any], model: VideoModel, average: Average) -> None:
     """Put a checkpoint into model, optimizers and average, strictly."""
     check_tensors(path, content["model"], model.state_dict())
+    scales = model.phase_at(min(content["step"], model.total_steps - 1)).scales or 1
+    if scales < content.get("scales", 1):
+        raise UserError(
+            f"{path} was trained at {content['scales']} scales; with these options it would go back to {scales}: "
+            "leave model.schedule.steps and grow as they were, or lower grow"
+        )
     model.load_state_dict(content["model"])
     for name, value in content["average"].items():
         average.weights[name].copy_(value)

@@ -182,6 +182,10 @@ def _measurers(folder: Path, settings: Settings, model: VideoModel, data: Any, r
         clip = first_clip(model, data, settings.sample_frames)
         yield Samples(folder / "samples", run.average, settings.sample_every, clip)
     if settings.validate_every:
+        if model.produces != "frames" or "maps" not in model.needs:
+            raise UserError(
+                f"run.validate_every measures videos painted from maps, which {type(model).__name__} does not make: set it to 0"
+            )
         yield Validation(
             folder,
             data,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,27 @@ def panels(frame: Frame, maps: dict[str, Tensor], spec: DataSpec, real: np.ndarr
 
 
 def sample(model: VideoModel, clip: Clip) -> list[np.ndarray]:
-    """Pictures of the model's video for the first item of a clip, from its maps alone."""
+    """Pictures of the model's video for the first item of a clip: from its maps alone, or, of a model that continues what
+    it is given, of the second half from the first.
+    """
     assert clip.frames is not None
-    steps = [{k: v[:1, t] for k, v in clip.maps.items()} for t in range(clip.length)]
-    request = Request(seeds=(0,), frames=clip.length, maps=iter(steps) if "maps" in model.needs else None)
-    real: Iterator[np.ndarray] = (f.permute(1, 2, 0).cpu().numpy() for f in clip.frames[0])
-    return [panels(f, m, model.spec, r) for f, m, r in zip(model.generate(request), steps, real, strict=False)]
+    given = clip.length // 2 if "context" in model.needs else 0
+    context = Clip(clip.frames[:1], {k: v[:1] for k, v in clip.maps.items()})[:given] if given else None
+    steps = [{k: v[:1, t] for k, v in clip.maps.items()} for t in range(given, clip.length)]
+    request = Request(
+        seeds=(0,), frames=len(steps), maps=iter(steps) if "maps" in model.needs else None, context=context
+    )
+    real: Iterator[np.ndarray] = (f.permute(1, 2, 0).cpu().numpy() for f in clip.frames[0, given:])
+    show = _foretold if model.produces == "classes" else panels
+    return [show(f, m, model.spec, r) for f, m, r in zip(model.generate(request), steps, real, strict=False)]
+
+
+def _foretold(frame: Frame, maps: dict[str, Tensor], spec: DataSpec, real: np.ndarray) -> np.ndarray:
+    """predicted maps | real maps | real frame."""
+    labels = spec.map("classes")
+    assert labels is not None
+    said = map_picture({k: frame.extras.get(k, v) for k, v in maps.items()}, replace(spec, maps=(labels,)))
+    return side_by_side([said, map_picture(maps, replace(spec, maps=(labels,))), real], ["predicted", "maps", "real"])
 
 
 class Samples(L.Callback):
@@ -101,7 +117,10 @@ def _show(writer: Any, frames: list[np.ndarray], fps: float, step: int) -> None:
 def first_clip(model: VideoModel, data: Any, frames: int) -> Clip:
     """A fixed clip of the training data to sample from, without augmentation as far as the data allows."""
     draw = data.draw(0, 0, 0)
-    plain = draw._replace(stride=1, start=0, flip=False, colour=None, coarsen=0.0, scaled=draw.size, crop=(0.0, 0.0))
+    size = model.spec.size  # also while a model grows: it paints smaller then, and enlarges
+    plain = draw._replace(
+        stride=1, start=0, flip=False, colour=None, coarsen=0.0, size=size, scaled=size, crop=(0.0, 0.0)
+    )
     longest = data.dataset.lengths[plain.sequence]
     with torch.no_grad():
         return data.dataset[plain._replace(length=min(frames, longest))]

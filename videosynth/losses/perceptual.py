@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+
+class Trunk(Protocol):
+    """What is asked of a feature network: one map per layer, one weight per layer."""
+
+    weights: tuple[float, ...]
+
+    def __call__(self, images: Tensor) -> list[Tensor]: ...
 
 
 def perceptual(fake: Sequence[Tensor], real: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
@@ -18,3 +29,18 @@ def perceptual(fake: Sequence[Tensor], real: Sequence[Tensor], weights: Sequence
         raise ValueError(f"{len(fake)} fake maps, {len(real)} real maps and {len(weights)} weights do not match")
     terms = [w * torch.mean(torch.abs(f - r.detach())) for f, r, w in zip(fake, real, weights)]
     return torch.stack(terms).sum()
+
+
+def perceptual_distances(trunk: Trunk, fakes: Sequence[Tensor], real: Tensor, recompute: bool = False) -> list[Tensor]:
+    """:func:`perceptual` of each of several fakes to the same real pictures, all B 3 H W in [-1, 1]. ``recompute``: the
+    network's maps are not kept for the backward pass (less memory, more time).
+    """
+    with torch.no_grad():
+        target = trunk(real)
+
+    def distance(fake: Tensor) -> Tensor:
+        return perceptual(trunk(fake), target, trunk.weights)
+
+    if recompute:
+        return [typing.cast(Tensor, checkpoint(distance, fake, use_reentrant=False)) for fake in fakes]
+    return [distance(fake) for fake in fakes]

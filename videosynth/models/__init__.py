@@ -17,6 +17,7 @@ MODELS = {
 # Weights of other implementations: kind -> the module whose ``convert(folder, epoch, ...)`` reads them.
 CONVERTERS = {
     "nvidia-vid2vid": "videosynth.models.vid2vid.from_nvidia",
+    "nvidia-pix2pixhd": "videosynth.models.pix2pixhd.from_nvidia",
 }
 
 

@@ -20,10 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from videosynth.files import atomic, read_json, write_json
+from videosynth.models.upgrade import FORMAT, upgraded
 from videosynth.types import Clip, DataSpec, Frame, Request, UserError
-
-FORMAT = 1
-
 
 class Phase(NamedTuple):
     """What holds at a training step; a pure function of the step gives it to model and sampler alike."""
@@ -80,17 +78,29 @@ class Terms:
         return torch.stack([self._weights[n] * v.float() for n, v in self.values.items()]).sum()
 
 
+_PARTS = {
+    "context": "looks at no past frames, so it cannot take a first frame",
+    "start": "does not know a beginning from black frames: leave --first-frame zeros out",
+    "references": "knows no looks to take from a reference: train one with generator.style 3",
+    "latents": "knows no looks to choose from: train one with generator.style 3",
+}
+
+
 class VideoModel(L.LightningModule):
     """Base of all models. A subclass holds networks and losses, and says what a training step and a frame are.
 
     Class attributes: ``needs`` are the parts of a :class:`Request` it cannot do without ("maps", "context", "references",
-    "attributes", "frames"); ``produces`` is "frames" or "classes"; ``exported`` names the modules that make frames (their
-    averaged weights are what people share).
+    "attributes", "frames"), ``takes`` those that it can use besides ("context", "references", "latents", "start");
+    ``produces`` is "frames" or "classes"; ``exported`` names the modules that make frames (their averaged weights are what
+    people share), ``precise`` those among them that stay in fp32 where frames are made in bf16. A model may set the last
+    three by its options.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset()
     produces: ClassVar[str] = "frames"
-    exported: ClassVar[tuple[str, ...]] = ("generator",)
+    takes: frozenset[str] = frozenset()
+    exported: tuple[str, ...] = ("generator",)
+    precise: tuple[str, ...] = ()
 
     groups: dict[str, Group]  # who trains together
     weights: dict[str, dict[str, float]]  # group -> loss term -> weight
@@ -129,6 +139,10 @@ class VideoModel(L.LightningModule):
         for need in sorted(self.needs):
             if not getattr(request, need):
                 raise UserError(f"{type(self).__name__} needs {need}: pass --{need}")
+        for part, what in _PARTS.items():
+            given = getattr(request, part)
+            if given is not None and given != "own" and part not in self.needs | self.takes:
+                raise UserError(f"this model ({type(self).__name__}) {what}")
         for name, value in request.attributes.items():
             if name not in self.spec.attributes:
                 known = ", ".join(self.spec.attributes) or "none"
@@ -155,6 +169,10 @@ class VideoModel(L.LightningModule):
             parameters = [p for m in group.modules for p in self.get_submodule(m).parameters()]
             optimizers.append(torch.optim.Adam(parameters, lr=group.lr, betas=group.betas, fused=True))
         return optimizers
+
+    def _chance(self, share: float) -> bool:
+        """True in ``share`` of the draws, alike on all ranks: the engine seeds the global CPU generator per step."""
+        return bool(torch.rand(()) < share)
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Terms]:
@@ -261,10 +279,13 @@ def load(folder: Path | str, trust: Iterable[str] = ()) -> VideoModel:
         raise UserError(
             f"{folder / 'model.json'} does not describe a model: choose a run folder made by `videosynth train`"
         )
-    if description.get("format") != FORMAT:
+    if description.get("format") not in range(1, FORMAT + 1):
         raise UserError(
-            f"{folder / 'model.json'} has format {description.get('format')}, this version reads {FORMAT}: update videosynth"
+            f"{folder / 'model.json'} has format {description.get('format')}, this version reads up to {FORMAT}: "
+            "update videosynth"
         )
+    tensors = read_tensors(folder / "weights.safetensors")
+    description, tensors = upgraded(description, tensors)
     kind = _import(folder / "model.json", description["class"], set(trust))
     try:
         model = kind(spec=DataSpec.from_json(description["spec"]), **rebuild(kind, description["arguments"]))
@@ -272,7 +293,6 @@ def load(folder: Path | str, trust: Iterable[str] = ()) -> VideoModel:
         raise UserError(
             f"{folder / 'model.json'} does not fit {description['class']} ({error}): make the run again"
         ) from None
-    tensors = read_tensors(folder / "weights.safetensors")
     expected = exported_weights(model)
     check_tensors(folder / "weights.safetensors", tensors, expected)
     model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, strict=False)
@@ -384,6 +404,14 @@ def _import(path: Path, name: str, trust: set[str]) -> type[VideoModel]:
     if not (isinstance(found, type) and issubclass(found, VideoModel)):
         raise UserError(f"{path}: {name} is not a video model: choose a run folder made by `videosynth train`")
     return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Converted:
+    """A model with another implementation's weights in it, and what was left out (reason -> number of tensors)."""
+
+    model: VideoModel
+    left_out: dict[str, int]
 
 
 def check_batch(name: str, clip: Clip | None, batch: int) -> None:

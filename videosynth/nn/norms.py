@@ -24,4 +24,8 @@ class InstanceNorm(nn.Module):
         # channels-last kernel of the group norm is twenty times slower backward than the contiguous one.
         # Without gradients neither matters, and the copies would cost an eighth of a frame's time.
         x = x.contiguous() if torch.is_grad_enabled() else x
+        if x.is_cuda and torch.is_autocast_enabled("cuda"):
+            # Autocast would make fp32 of it there, twice the memory and time, for sums that are in fp32 anyway.
+            with torch.autocast("cuda", enabled=False):
+                return F.group_norm(x, x.shape[1], self.weight.to(x.dtype), self.bias.to(x.dtype))
         return F.group_norm(x, x.shape[1], self.weight, self.bias)

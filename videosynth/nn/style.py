@@ -51,7 +51,7 @@ class StyleMixtures(nn.Module):
         from sklearn.mixture import GaussianMixture
 
         for index in classes.unique().tolist():
-            looks = vectors[classes == index].double().cpu().numpy()
+            looks = vectors[classes == index].cpu().double().numpy()
             most = max(1, min(MOST, len(looks) // FEWEST))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
@@ -67,7 +67,7 @@ class StyleMixtures(nn.Module):
 
     def draw(self, index: int, generator: torch.Generator) -> Tensor:
         """A look ``(channels,)`` of a class; zeros where the class was never seen."""
-        weights = self.weights[index].cpu()
+        weights = self.weights[index].float().cpu()
         channels = self.means.shape[-1]
         noise = torch.randn(channels, generator=generator)
         if not weights.any():

@@ -4,6 +4,7 @@ from videosynth.ops.images import to_float, to_uint8
 from videosynth.ops.maps import class_channels, encode_maps, instance_edges, one_hot, one_hot_channels
 from videosynth.ops.pyramid import halve, pad_to_multiple, pyramid
 from videosynth.ops.regions import boxes_around, class_of, crop, means_over, object_keys
+from videosynth.ops.sizes import larger_frame, smaller_clip, smaller_maps
 from videosynth.ops.time import detach, fold, windows
 from videosynth.ops.warp import compose_flow, pixel_grid, strided_flow, warp
 
@@ -18,6 +19,7 @@ __all__ = [
     "fold",
     "halve",
     "instance_edges",
+    "larger_frame",
     "means_over",
     "object_keys",
     "one_hot",
@@ -25,6 +27,8 @@ __all__ = [
     "pad_to_multiple",
     "pixel_grid",
     "pyramid",
+    "smaller_clip",
+    "smaller_maps",
     "strided_flow",
     "to_float",
     "to_uint8",

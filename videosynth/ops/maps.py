@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from videosynth.types import DataSpec, MapSpec, UserError
+from videosynth.types import DataSpec, UserError
 
 
 def one_hot(ids: Tensor, channels: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -73,15 +73,6 @@ def class_channels(spec: DataSpec, classes: tuple[str, ...], option: str) -> tup
     before = 0
     for item in spec.maps:
         if item.kind == "classes":
-            return tuple(before + _class_id(item, str(name), option) for name in classes)
+            return tuple(before + item.class_id(str(name), option) for name in classes)
         before += item.channels
     raise UserError(f"{option} names classes, but the data has no label maps: leave it empty")
-
-
-def _class_id(item: MapSpec, name: str, option: str) -> int:
-    if name in item.names:
-        return item.names.index(name)
-    if name.isdecimal() and int(name) < item.channels:
-        return int(name)
-    known = ", ".join(item.names) if item.names else f"the ids 0 to {item.channels - 1}"
-    raise UserError(f"{option}: there is no class {name!r}; the data has {known}")

@@ -19,6 +19,7 @@ from videosynth.video.images import write_image
 
 OVERLAP = 0.3  # intersection over union from which an object is the one before
 NOTHING = -1  # no object of the frame before lies here
+THINGS = 1000  # Cityscapes: an id is class * 1000 + number for things; below, it is the class of stuff, and stays
 
 
 def link(
@@ -28,13 +29,15 @@ def link(
     now: np.ndarray | None,
     flow: np.ndarray,
     new: int,
+    least: int = 0,
 ) -> tuple[np.ndarray, int]:
     """Track ids of a frame's objects.
 
     ``tracks`` ``(H, W)`` are those of the frame before, ``objects`` ``(H, W)`` this frame's own instance ids, ``flow``
     ``(2, H, W)`` leads from this frame to the one before. ``before`` and ``now``: class ids of both, where there are any; an
     object never becomes one of another class. Objects are served by their overlap, the largest first; an object without a
-    partner gets the id ``new``, ``new + 1``, ... Returns the tracks and the next new id.
+    partner gets the id ``new``, ``new + 1``, ... Ids below ``least`` are stuff and stay as they are. Returns the tracks and
+    the next new id.
     """
     height, width = objects.shape
     x = np.rint(np.arange(width)[None, :] + flow[0]).astype(int)
@@ -45,8 +48,11 @@ def link(
     if before is not None and now is not None:
         moved = np.where(before[y, x] == now, moved, NOTHING)
     pairs: list[tuple[float, int, int]] = []
-    for name in np.unique(objects):
-        here = objects == name
+    things = objects >= least
+    moved = np.where(things & (moved >= least), moved, NOTHING)
+    names = np.unique(objects[things])
+    for name in names:
+        here = (objects == name) & things
         for track, shared in zip(*np.unique(moved[here], return_counts=True), strict=True):
             if track != NOTHING:
                 union = here.sum() + (moved == track).sum() - shared
@@ -55,12 +61,12 @@ def link(
     for overlap, name, track in sorted(pairs, reverse=True):
         if overlap >= OVERLAP and name not in given and track not in given.values():
             given[name] = track
-    out = np.empty_like(tracks)
-    for name in np.unique(objects):
+    out = objects.astype(tracks.dtype)
+    for name in names:
         if int(name) not in given:
             given[int(name)] = new
             new += 1
-        out[objects == name] = given[int(name)]
+        out[(objects == name) & things] = given[int(name)]
     return out, new
 
 
@@ -92,7 +98,9 @@ def _tracks(index: Index, teacher: FlowTeacher) -> Iterator[tuple[str, str, np.n
     decoder = Decoder(index.classes.colours, index.classes.void, index.classes.remap)
     for sequence in index.sequences:
         picture = tracks = classes = None
-        new = 0
+        ids = (r for r in sequence.frames.get("instances", ()) if r is not None)
+        least = THINGS if any(decoder.ids(r, labels=False).max() >= THINGS for r in ids) else 1
+        new = least
         for i, stem in enumerate(sequence.stems):
             refs = {kind: sequence.at(kind, i) for kind in ("images", "instances", "labels") if kind in sequence.frames}
             if refs["images"] is None or refs["instances"] is None:
@@ -105,10 +113,10 @@ def _tracks(index: Index, teacher: FlowTeacher) -> Iterator[tuple[str, str, np.n
             if now is not None and now.shape != size:
                 now = cv2.resize(now, size[::-1], interpolation=cv2.INTER_NEAREST)
             if tracks is None or picture is None:
-                names, place = np.unique(objects, return_inverse=True)
-                tracks, new = place.reshape(size), len(names)
+                nothing = np.full(size, NOTHING)
+                tracks, new = link(nothing, None, objects, None, np.zeros((2, *size), np.float32), new, least)
             else:
                 flow, _ = teacher(image, picture)
-                tracks, new = link(tracks, classes, objects, now, flow, new)
+                tracks, new = link(tracks, classes, objects, now, flow, new, least)
             picture, classes = image, now
             yield sequence.name, stem, tracks

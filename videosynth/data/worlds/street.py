@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from videosynth.data.worlds import street_objects as ob
-from videosynth.data.worlds.street_actors import mover_quads
+from videosynth.data.worlds.street_actors import cars, mover_quads
 from videosynth.data.worlds.street_atlas import Array
 from videosynth.data.worlds.street_course import Course
 from videosynth.data.worlds.street_objects import CLASSES, COLOURS
@@ -50,6 +50,11 @@ class StreetFrame:
     depth: Array
     flow: Array
     visible: Array
+
+    @property
+    def nearness(self) -> Array:
+        """(H, W) float32 in 0..1: 4 m divided by the depth, 1 for what is nearer. The form of depth that drives models."""
+        return 4 / np.maximum(self.depth, np.float32(4))
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,15 @@ class StreetWorld:
         if start < 0 or count < 0 or step < 1:
             raise UserError(f"frames start={start} count={count} step={step}: give start, count >= 0 and step >= 1")
         return self._frames(start, count, step)
+
+    def headings(self, index: int) -> dict[int, float]:
+        """Of the moving cars around frame ``index``: instance id -> heading against the road's in radians (0 ahead, pi
+        towards the camera, between them while a car turns or crosses).
+        """
+        seconds = index / self.fps
+        ego = float(self._plan.ego(seconds)[0])
+        rows, _ = cars(self._plan, ego, seconds, ego, seconds)
+        return {int(i): float(r) for i, r in zip(rows["instance"], rows["relative"], strict=True)}
 
     def _frames(self, start: int, count: int, step: int) -> Iterator[StreetFrame]:
         before = self._view(start - step, step) if start >= step and count else None
@@ -207,7 +221,8 @@ def _planes(course: Course) -> Array:
     return out
 
 
-def spec(size: tuple[int, int] = (128, 256), fps: float = 15.0) -> DataSpec:
-    """The data specification of street videos: class ids, then instance ids."""
+def spec(size: tuple[int, int] = (128, 256), fps: float = 15.0, nearness: bool = False) -> DataSpec:
+    """The data specification of street videos: class ids, then instance ids, then nearness if wished."""
     classes = MapSpec("labels", "classes", len(CLASSES), CLASSES, COLOURS)
-    return DataSpec(maps=(classes, MapSpec("instances", "instances", 1)), size=size, fps=fps)
+    maps = (classes, MapSpec("instances", "instances", 1))
+    return DataSpec((*maps, MapSpec("nearness", "dense", 1, range=(0.0, 1.0))) if nearness else maps, size, fps)

@@ -20,7 +20,7 @@ from videosynth.models.mapprediction.options import Losses, PredictorShape, Sche
 from videosynth.models.phases import held_then_falling
 from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request, UserError
 
-SURE = 1e-4  # probabilities are kept above this in logarithms
+UNSURE = 1e-3  # of all probability is spread over the classes: a logarithm of 0 has no gradient to learn from
 
 
 class State(NamedTuple):
@@ -163,4 +163,5 @@ class MapPrediction(VideoModel):
 
 def _entropy(shares: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of probabilities ``(B, T, C, H, W)`` and ids ``(B, T, H, W)``."""
-    return F.nll_loss(ops.fold(shares).clamp_min(SURE).log(), ops.fold(target))
+    spread = (1 - UNSURE) * ops.fold(shares) + UNSURE / shares.shape[2]
+    return F.nll_loss(spread.log(), ops.fold(target))

@@ -15,15 +15,14 @@ from torch import Tensor
 from videosynth import ops
 from videosynth.losses import adversarial
 from videosynth.losses.feature import feature_matching
-from videosynth.losses.perceptual import perceptual
+from videosynth.losses.perceptual import perceptual_distances
 from videosynth.models.base import Group, Phase, Terms, VideoModel, needed_maps
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.pix2pixhd.networks import Pix2PixHDGenerator
 from videosynth.models.pix2pixhd.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, logits
-from videosynth.nn.frozen import Frozen
-from videosynth.nn.trunks import load_trunk
+from videosynth.nn.trunks import FeatureTrunk, load_trunk
 from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request, UserError
 
 
@@ -53,7 +52,7 @@ class Pix2PixHD(VideoModel):
         self.generator = Pix2PixHDGenerator(spec.channels, generator)
         self.critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, critic.scales)
         normal_init(self.critic)
-        self.trunk: Frozen | None = None  # loaded when training starts
+        self.trunk: FeatureTrunk | None = None  # loaded when training starts
         betas = (schedule.beta1, 0.999)
         self.groups = {
             "g": Group(("generator",), schedule.lr, betas),
@@ -93,7 +92,13 @@ class Pix2PixHD(VideoModel):
         for count, given in enumerate(request.maps):
             if request.frames is not None and count >= request.frames:
                 return
-            yield self.cell(needed_maps(given, self.spec, count, len(request.seeds), self.device))[0]
+            maps = needed_maps(given, self.spec, count, len(request.seeds), self.device)
+            smaller = self.generator.active.reduction  # a run that was stopped early paints at the size it was trained at
+            if smaller == 1:
+                yield self.cell(maps)[0]
+            else:
+                height, width = next(iter(maps.values())).shape[-2:]
+                yield ops.larger_frame(self.cell(ops.smaller_maps(maps, smaller))[0], (height, width))
 
     # ---- training
 
@@ -152,8 +157,6 @@ class Pix2PixHD(VideoModel):
     def _picture_terms(self, terms: Terms, fake: Tensor, real: Tensor) -> None:
         if terms.wants("perceptual"):
             assert self.trunk is not None
-            with torch.no_grad():
-                target = self.trunk(real)
-            terms["perceptual"] = perceptual(self.trunk(fake), target, self.trunk.weights)  # pyright: ignore[reportArgumentType]
+            terms["perceptual"] = perceptual_distances(self.trunk, [fake], real)[0]
         if terms.wants("reconstruction"):
             terms["reconstruction"] = (fake - real).abs().mean()

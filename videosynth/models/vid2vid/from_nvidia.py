@@ -8,13 +8,12 @@ corner-aligned with flow in pixels, as ours is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from videosynth.models.base import read_pickled_tensors
+from videosynth.models.base import Converted, read_pickled_tensors
 from videosynth.models.vid2vid.model import Vid2Vid
 from videosynth.models.vid2vid.options import GeneratorShape, Losses
 from videosynth.types import DataSpec, MapSpec, UserError
@@ -24,14 +23,6 @@ CAR = "26"  # the foreground of the street models (option fg_labels, which the w
 _UNUSED = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
 _BRANCHES = {"img": "image", "flow": "flow"}
 _HEADS = {"final_img": "image_head", "final_flow": "flow_head", "final_w": "mask_head"}
-
-
-@dataclass(frozen=True)
-class Converted:
-    """A model with the weights in it, and what was left out (with the reason)."""
-
-    model: Vid2Vid
-    left_out: dict[str, int]
 
 
 def convert(folder: Path, epoch: str = "latest", foreground: tuple[str, ...] = (CAR,)) -> Converted:

@@ -19,7 +19,7 @@ from videosynth import ops
 from videosynth.losses import adversarial
 from videosynth.losses.feature import feature_matching
 from videosynth.losses.flow import masked_l1
-from videosynth.losses.perceptual import perceptual
+from videosynth.losses.perceptual import perceptual_distances
 from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch, needed_maps
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.vid2vid import closeups
@@ -30,8 +30,7 @@ from videosynth.models.vid2vid.spade import SpadeGenerator
 from videosynth.models.vid2vid.styles import Looks, Styles
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, Scores, logits, part
-from videosynth.nn.frozen import Frozen
-from videosynth.nn.trunks import load_trunk
+from videosynth.nn.trunks import FeatureTrunk, load_trunk
 from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request, UserError
 
 
@@ -56,6 +55,9 @@ class Vid2Vid(VideoModel):
         super().__init__(spec, generator=generator, critic=critic, losses=losses, schedule=schedule)
         if not spec.maps:
             raise UserError("vid2vid paints from maps, but the data has none: add a labels folder, or another map")
+        self.takes = frozenset(("references", "latents") if generator.style else ())
+        if generator.past:
+            self.takes |= {"context"} | ({"start"} if generator.kind == "composite" else set())
         self.shape, self.critic_shape, self.losses, self.schedule = generator, critic, losses, schedule
         self.total_steps = schedule.steps
         longest = max(schedule.clip_length, schedule.clip_longest if schedule.clip_double else 0)
@@ -72,7 +74,7 @@ class Vid2Vid(VideoModel):
             if labels is None:
                 raise UserError("generator.style needs label maps, which the data has not: set it to 0")
             self.styles = Styles(labels.channels, generator.style)
-            self.exported = ("generator", "styles")
+            self.exported, self.precise = ("generator", "styles"), ("styles",)
         kind = SpadeGenerator if generator.kind == "spade" else Vid2VidGenerator
         self.generator = kind(spec.channels, generator, self.foreground, ops.one_hot_channels(spec))
         size = (critic.width, critic.layers, critic.scales)
@@ -83,7 +85,7 @@ class Vid2Vid(VideoModel):
         if self.regions:
             self.region_critic = MultiscaleCritic(spec.channels + 3, critic.width, critic.layers, 1)
             normal_init(self.region_critic)
-        self.trunk: Frozen | None = None  # loaded when training starts
+        self.trunk: FeatureTrunk | None = None  # loaded when training starts
         self.groups, self.weights = self._groups(), self._weights()
 
     def _groups(self) -> dict[str, Group]:
@@ -187,41 +189,47 @@ class Vid2Vid(VideoModel):
     def generate(self, request: Request) -> Iterator[Frame]:
         frames = super().generate(request)
         check_batch("context", request.context, len(request.seeds))
-        if request.context is not None and not self.shape.past:
-            raise UserError("this model looks at no past frames, so it cannot take a first frame")
-        if not self.shape.style and (request.latents or request.references):
-            raise UserError("this model knows no looks to choose from: train one with generator.style 3")
         return frames
 
     @torch.no_grad()
     def frames(self, request: Request) -> Iterator[Frame]:
         assert request.maps is not None
         state: State | None = None
-        looks = Looks(self.styles, self.spec, request) if self.shape.style else None
+        looks = None
+        if self.shape.style:
+            self.styles.fit()
+            looks = Looks(self.styles, self.spec, request)
         device = self.device
+        smaller = self.generator.active.reduction  # a run that was stopped early paints at the size it was trained at
         for count, given in enumerate(request.maps):
             if request.frames is not None and count >= request.frames:
                 return
             maps = needed_maps(given, self.spec, count, len(request.seeds), device)
+            size = next(iter(maps.values())).shape[-2:]
+            if smaller > 1:
+                maps = ops.smaller_maps(maps, smaller)
             if looks is not None:
                 maps["style"] = looks(maps)
             if state is None:
-                state = self.start(len(request.seeds), maps, request.context, request.start == "zeros")
+                context = request.context
+                if context is not None and smaller > 1:
+                    context = ops.smaller_clip(context, smaller)
+                state = self.start(len(request.seeds), maps, context, request.start == "zeros")
                 if state.frames[-1].shape[-2:] != next(iter(maps.values())).shape[-2:]:
                     raise UserError(
                         f"the first frame is {state.frames[-1].shape[-1]}x{state.frames[-1].shape[-2]} but the maps are "
                         f"{next(iter(maps.values())).shape[-1]}x{next(iter(maps.values())).shape[-2]}: resize it"
                     )
             frame, state = self.cell(maps, state)
-            yield frame
+            yield frame if smaller == 1 else ops.larger_frame(frame, (size[0], size[1]))
 
     def save(
         self, folder: Path | str, weights: dict[str, Tensor] | None = None, dtype: torch.dtype | None = None
     ) -> None:
         if self.shape.style:
             self.styles.fit()
-            mixtures = {f"styles.mixtures.{k}": v for k, v in self.styles.mixtures.state_dict().items()}
-            weights = None if weights is None else {**weights, **mixtures}
+            fitted = {k: v for k, v in self.state_dict().items() if k.startswith(("styles.mixtures.", "styles.fitted"))}
+            weights = None if weights is None else {**weights, **fitted}
         super().save(folder, weights, dtype)
 
     # ---- training
@@ -250,11 +258,8 @@ class Vid2Vid(VideoModel):
             lr=held_then_falling(step, s.steps, s.decay_from) * s.lr_finer ** (grown.scales - 1),
             size=(max(height >> missing, 1), max(width >> missing, 1)) if scales > 1 else None,
             scales=grown.scales,
-            rests=self._resting(grown.scales, grown.alone),
+            rests=tuple(f"generator.{name}" for name in self.generator.resting(grown.scales, grown.alone)),
         )
-
-    def _resting(self, scales: int, alone: bool) -> tuple[str, ...]:
-        return tuple(f"generator.{name}" for name in self.generator.resting(scales, alone))
 
     def training_step(self, clip: Clip, _: Any) -> None:
         assert clip.frames is not None
@@ -286,9 +291,7 @@ class Vid2Vid(VideoModel):
         self.steps += 1
 
     def _starts_given(self) -> bool:
-        # Drawn from the global CPU generator, which the engine seeds per step and alike on all ranks.
-        chance = {"self": 0.0, "given": 1.0, "both": 0.5}[self.schedule.start]
-        return bool(torch.rand(()) < chance)
+        return self._chance({"self": 0.0, "given": 1.0, "both": 0.5}[self.schedule.start])
 
     def _chunk(self, chunk: Clip, state: State, seen: Seen) -> tuple[Seen, State]:
         assert chunk.frames is not None
@@ -414,13 +417,9 @@ class Vid2Vid(VideoModel):
                 ).sum()
         if terms.wants("perceptual"):
             assert self.trunk is not None
-            with torch.no_grad():
-                target = self.trunk(ops.fold(real))
-            features = self.trunk(torch.cat([ops.fold(x) for x in painted]))
-            sides = [
-                f * perceptual([torch.chunk(m, len(painted))[i] for m in features], target, self.trunk.weights)  # pyright: ignore[reportArgumentType]
-                for i, f in enumerate(factors[: len(painted)])
-            ]
+            fakes = [ops.fold(x) for x in painted]
+            found = perceptual_distances(self.trunk, fakes, ops.fold(real), self.shape.checkpointing)
+            sides = [f * distance for f, distance in zip(factors, found)]
             terms["perceptual"] = torch.stack(sides).sum()
         if terms.wants("reconstruction"):
             terms["reconstruction"] = (fake.image - real).abs().mean()

@@ -36,9 +36,9 @@ class Painted(NamedTuple):
 class Features(NamedTuple):
     """What a scale hands to the next finer one: features before the last convolutions, of its own size."""
 
-    image: Tensor
-    flow: Tensor | None
-    foreground: Tensor | None
+    image: Tensor | None = None
+    flow: Tensor | None = None
+    foreground: Tensor | None = None
 
 
 def _deepen(inputs: int, width: int, halvings: int, one_hot: Ranges = ()) -> list[nn.Module]:
@@ -115,24 +115,24 @@ class Scale(nn.Module):
             # Without history the trunk would normalise a constant image: rounding errors, amplified 300-fold per layer,
             # would come out as noise as strong as the features. So an unknown history adds nothing.
             features = features + told.view(-1, 1, 1, 1).to(maps.dtype) * self._run(self.history_trunk, history)
-        image = self._run(self.image_branch, features if coarse is None else features + coarse.image)
-        raw = self.image_head(image).float()
+        below = Features() if coarse is None else coarse
+        image = self._run(self.image_branch, added(features, below.image))
+        background = raw = self.image_head(image).float()
         foreground = front = None
         if self.shape.foreground and there is not None:
-            seen = self._run(self.foreground_trunk, maps)
-            front = self._run(self.foreground_branch, seen if coarse is None else seen + coarse.foreground)
+            front = self._run(self.foreground_branch, added(self._run(self.foreground_trunk, maps), below.foreground))
             foreground = self.foreground_head(front).float()
-            behind, raw = raw, there * foreground + (1 - there) * raw
+            raw = there * foreground + (1 - there) * background
         if not self.shape.flow:
             return Painted(raw, raw, None, None, None, foreground), Features(image, None, front)
 
-        motion = self._run(self.flow_branch, features if coarse is None else features + coarse.flow)
+        motion = self._run(self.flow_branch, added(features, below.flow))
         flow = self.flow_head(motion).float() * self.flow_scale
         mask = self.shape.refresh + (1 - self.shape.refresh - self.shape.persist) * self.mask_head(motion).float()
         mask = torch.where(known.view(-1, 1, 1, 1), mask, 1.0)
         warped = ops.warp(history[:, -3:].float(), flow)
         if foreground is not None and there is not None and self.shape.foreground_rule == "replace":
-            composed = there * foreground + (1 - there) * (mask * behind + (1 - mask) * warped)
+            composed = there * foreground + (1 - there) * (mask * background + (1 - mask) * warped)
         else:
             composed = mask * raw + (1 - mask) * warped
         return Painted(composed, raw, flow, mask, warped, foreground), Features(image, motion, front)
@@ -141,6 +141,10 @@ class Scale(nn.Module):
         if self.shape.checkpointing and torch.is_grad_enabled():
             return checkpoint(module, x, use_reentrant=False)  # pyright: ignore[reportReturnType]
         return module(x)
+
+
+def added(x: Tensor, more: Tensor | None) -> Tensor:
+    return x if more is None else x + more
 
 
 class Vid2VidGenerator(nn.Module):

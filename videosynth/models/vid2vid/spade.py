@@ -125,6 +125,8 @@ class SpadeGenerator(nn.Module):
         labels = self.embedder(maps[:, -self.map_channels :])
         # On the meta device nothing is known of the content: the longer way is taken.
         some, every = (True, False) if known.is_meta else (bool(known.any()), bool(known.all()))
+        if not self.shape.past:
+            some = every = False
         depth = self.shape.downsamples
         flow = mask = warped = None
         conditions: list[Tensor] = []

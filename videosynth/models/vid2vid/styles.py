@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from videosynth import ops
-from videosynth.nn.style import StyleEncoder, StyleMixtures
+from videosynth.nn.style import FEWEST, StyleEncoder, StyleMixtures
 from videosynth.types import Clip, DataSpec, Request, UserError
 
 REMEMBERED = 4096  # the newest looks, to which the mixtures are fitted
@@ -25,6 +25,7 @@ class Styles(nn.Module):
     looks: Tensor
     classes: Tensor
     seen: Tensor
+    fitted: Tensor
 
     def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
@@ -34,6 +35,7 @@ class Styles(nn.Module):
         self.register_buffer("looks", torch.zeros(REMEMBERED, channels))
         self.register_buffer("classes", torch.full((REMEMBERED,), -1))
         self.register_buffer("seen", torch.tensor(0))
+        self.register_buffer("fitted", torch.tensor(0))  # how many had been seen when the mixtures were fitted
 
     # ---- training
 
@@ -61,7 +63,9 @@ class Styles(nn.Module):
         for item, objects, (names, vectors) in zip(features, keys, tables, strict=True):
             flat = objects.flatten()
             here, means, _ = ops.means_over(item.transpose(0, 1).flatten(1), flat)
-            kept = vectors[torch.searchsorted(names, here)]
+            # Pixels of no class have no look, neither here nor in use.
+            here_known = (ops.class_of(here) >= 0).unsqueeze(1)
+            kept, means = vectors[torch.searchsorted(names, here)] * here_known, means * here_known
             through = kept + (means - means.detach())
             out.append(through[torch.searchsorted(here, flat)].view(*objects.shape, -1).permute(0, 3, 1, 2))
         return torch.stack(out)
@@ -73,40 +77,48 @@ class Styles(nn.Module):
 
     def _remember(self, names: Tensor, vectors: Tensor, counts: Tensor) -> None:
         kinds = ops.class_of(names)
-        large = (counts >= SMALLEST * counts.sum()) & (kinds >= 0)
+        # Small objects say little of themselves; they count where a class has hardly any others.
+        rare = (self.classes.unsqueeze(0) == kinds.unsqueeze(1)).sum(1) < FEWEST
+        large = ((counts >= SMALLEST * counts.sum()) | rare) & (kinds >= 0)
         for kind, vector in zip(kinds[large], vectors[large], strict=True):
             place = int(self.seen) % REMEMBERED
             self.looks[place], self.classes[place] = vector, kind
             self.seen += 1
 
     def fit(self) -> None:
-        """Mixtures of the looks seen lately."""
+        """Mixtures of the looks seen lately, unless they are those already."""
+        if bool(self.fitted == self.seen):
+            return
         known = self.classes >= 0
-        if known.any():
-            self.mixtures.fit(self.looks[known], self.classes[known])
+        self.mixtures.fit(self.looks[known], self.classes[known])
+        self.fitted.copy_(self.seen)
 
     # ---- use
 
     def drawn(self, keys: Tensor, seeds: tuple[int, ...], cache: dict[tuple[int, int], Tensor]) -> Tensor:
         """A look per object, drawn by seed, in every pixel: keys ``(B, H, W)``; returns ``(B, channels, H, W)``.
 
-        ``cache`` keeps what was drawn for the objects of a video; without it the same would be drawn again.
+        ``cache`` holds what was drawn for the frame before, and then what was drawn for this one: whatever is not in it
+        is drawn again, and is the same.
         """
         out = []
+        here: dict[tuple[int, int], Tensor] = {}
         for objects, seed in zip(keys, seeds, strict=True):
             names, place = objects.unique(return_inverse=True)
-            vectors = torch.stack([self._look(int(name), seed, cache) for name in names.tolist()]).to(keys.device)
+            for name in names.tolist():
+                here[seed, name] = cache[seed, name] if (seed, name) in cache else self._look(name, seed)
+            vectors = torch.stack([here[seed, name] for name in names.tolist()]).to(keys.device)
             out.append(vectors[place].permute(2, 0, 1))
+        cache.clear()
+        cache.update(here)
         return torch.stack(out)
 
-    def _look(self, key: int, seed: int, cache: dict[tuple[int, int], Tensor]) -> Tensor:
-        if (seed, key) not in cache:
-            kind = key >> 32
-            generator = torch.Generator().manual_seed(
-                ((seed + 1) * 0x9E3779B97F4A7C15 + key * 0xBF58476D1CE4E5B9) % 2**63
-            )
-            cache[seed, key] = self.mixtures.draw(kind, generator) if kind >= 0 else torch.zeros(self.channels)
-        return cache[seed, key]
+    def _look(self, key: int, seed: int) -> Tensor:
+        kind = key >> 32
+        generator = torch.Generator().manual_seed(
+            ((seed + 1) * 0x9E3779B97F4A7C15 + key * 0xBF58476D1CE4E5B9) % 2**63
+        )
+        return self.mixtures.draw(kind, generator) if kind >= 0 else torch.zeros(self.channels)
 
 
 class Looks:
@@ -126,6 +138,7 @@ class Looks:
         self.other = self._seeds(latents.get("style_other"), request.seeds) if "style_other" in latents else None
         self.mix = latents.get("style_mix", torch.zeros(len(request.seeds)))
         self.cache: dict[tuple[int, int], Tensor] = {}
+        self.other_cache: dict[tuple[int, int], Tensor] = {}
         self.given = None if request.references is None else self._of(request.references)
 
     @staticmethod
@@ -148,9 +161,11 @@ class Looks:
     def __call__(self, maps: dict[str, Tensor]) -> Tensor:
         """The map ``style`` of one frame, ``(B, channels, H, W)``."""
         keys = ops.object_keys(maps, self.spec)
+        if keys.is_meta:  # shapes without content are counted
+            return torch.zeros(keys.shape[0], self.styles.channels, *keys.shape[1:], device="meta")
         drawn = self.styles.drawn(keys, self.seeds, self.cache)
         if self.other is not None:
-            other = self.styles.drawn(keys, self.other, self.cache)
+            other = self.styles.drawn(keys, self.other, self.other_cache)
             drawn = torch.lerp(drawn, other, self.mix.to(drawn).view(-1, 1, 1, 1))
         if self.given is None:
             return drawn

@@ -1,0 +1,65 @@
+"""Error inside cars that turn or cross, with depth and without: ``python benchmarks/turning.py RUN [RUN ...] --out turning.json``.
+
+On drives of the street world that no training draws from. A car counts where its heading lies between 10 and 80 degrees
+off the road's (it turns), and where it has at least 40 pixels. Nothing in the maps tells a car's colour, so two errors:
+
+l1         mean absolute difference to the real pixels, on [0, 1]
+structure  1 - correlation of the luminance with the real one's over the car's pixels (colour and brightness do not count)
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+
+from videosynth.apps.maps import DRIVE
+from videosynth.apps.precision import prepare
+from videosynth.data.world import iterate_world
+from videosynth.data.worlds.street import StreetWorld
+from videosynth.engine.samples import picture
+from videosynth.files import write_json
+from videosynth.models.base import load
+from videosynth.types import Request
+
+DRIVES, FRAMES, PIXELS = 24, 90, 40
+GREY = np.array([0.299, 0.587, 0.114])
+
+
+def turning(heading: float) -> bool:
+    off = math.degrees(abs(math.remainder(heading, math.pi)))  # from the road's direction, either way
+    return 10 <= off <= 80
+
+
+def errors(run: str) -> dict[str, float]:
+    model = prepare(load(run), "fp32")
+    l1, structure = [], []
+    for drive in range(DRIVE, DRIVE + DRIVES):
+        world = StreetWorld(drive, model.spec.size, model.spec.fps)
+        frames = model.generate(Request(seeds=(0,), maps=iterate_world(model.spec, drive, FRAMES)))
+        for t, (frame, truth) in enumerate(zip(frames, world.frames(0, FRAMES), strict=True)):
+            fake, real = picture(frame.image[0]) / 255, truth.image / 255
+            for car, heading in world.headings(t).items():
+                here = truth.instances == car
+                if turning(heading) and here.sum() >= PIXELS:
+                    l1.append(float(np.abs(fake[here] - real[here]).mean()))
+                    together = np.corrcoef(fake[here] @ GREY, real[here] @ GREY)[0, 1]
+                    structure.append(1 - float(np.nan_to_num(together)))
+    return {"l1": float(np.mean(l1)), "structure": float(np.mean(structure)), "cars": len(l1)}
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("runs", nargs="+")
+    p.add_argument("--out", type=Path, required=True)
+    o = p.parse_args()
+    report = {Path(run).name: errors(run) for run in o.runs}
+    write_json(o.out, report)
+    for name, values in report.items():
+        print(name, values)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What a training costs, computed on fake tensors, against the same step on real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from videosynth.apps.cost import Living, _prepared, _tensors, step_cost, training_cost
+from videosynth.cli import main
+from videosynth.models.pix2pixhd.model import Pix2PixHD
+from videosynth.models.vid2vid.model import Vid2Vid
+from videosynth.testing import random_clip
+
+
+def test_living_counts_what_lives_at_a_time() -> None:
+    with Living() as living:
+        x = torch.ones(1000)  # 4,000 bytes
+        y = x * 2  # 8,000
+        z = y + 1  # 12,000: the peak
+        del x, y
+        z = z * 2  # 8,000 for a moment, then 4,000
+    assert living.peak == 12_000
+    assert living.now == 4_000
+    assert z[0] == 6
+
+
+def test_views_and_work_in_place_count_once() -> None:
+    with Living() as living:
+        x = torch.zeros(1000)
+        x.view(10, 100).add_(1).relu_()
+    assert living.peak == 4_000
+
+
+@pytest.mark.parametrize("kind", [Vid2Vid, Pix2PixHD])
+def test_the_computed_step_is_the_real_one(kind: type[Vid2Vid] | type[Pix2PixHD]) -> None:
+    model = kind.tiny()
+    at, length = model.total_steps - 1, 4
+    size = model.spec.size
+    found = step_cost(model, size, 1, False, at, length)
+
+    real = kind.tiny()
+    clip = random_clip(dataclasses.replace(real.spec, size=real.phase_at(at).size or size), 1, length)
+    living, counter = Living(), FlopCounterMode(display=False)
+    kept = [*_prepared(real, at), *_tensors(clip)]
+    for tensor in kept:
+        living.note(tensor)
+    with counter, living:
+        real.on_train_batch_start(clip, 0)
+        real.training_step(clip, 0)
+    assert found.flop == counter.get_total_flops() > 0
+    assert found.memory == pytest.approx(living.peak, rel=0.02)
+    assert found.frames == length
+    weights = sum(p.numel() for p in real.parameters())
+    assert living.now >= 4 * sum(t.numel() for t in kept) / 2 > 4 * weights
+
+
+def test_half_precision_takes_less_memory_and_the_same_work() -> None:
+    model = Vid2Vid.tiny()
+    full, half = (step_cost(model, (64, 96), 1, h, 99, 4) for h in (False, True))
+    assert half.flop == full.flop
+    assert half.memory < full.memory
+
+
+def test_a_training_is_the_sum_of_its_steps() -> None:
+    model = Vid2Vid.tiny()  # 100 steps, clips of 4 frames
+    whole = training_cost(model, model.spec.size, 1, False)
+    one = step_cost(model, model.spec.size, 1, False, 0, 4)
+    assert whole.frames == 400
+    assert whole.flop == pytest.approx(100 * one.flop)
+
+
+def test_models_says_the_cost_of_a_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--cost", "pix2pixhd/street_small"]) == 0
+    told = capsys.readouterr().out
+    assert "training: " in told
+    assert "PFLOP" in told
+    assert "vid2vid/street_small" not in told
+
+
+def test_models_refuses_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "vid3vid"]) == 2
+    assert "no model or preset vid3vid" in capsys.readouterr().err
