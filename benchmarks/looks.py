@@ -109,9 +109,7 @@ def main() -> None:
     redrawn = {d: list(frames_of(model, d, 1)) for d in drives}
     vid2vid.Looks = Looks
     without = {d: list(frames_of(plain, d, 0)) for d in drives}
-    real = {
-        d: [f["images"][0].permute(1, 2, 0).numpy() for f in iterate_world(model.spec, d, FRAMES)] for d in drives
-    }
+    real = {d: [f["images"][0].permute(1, 2, 0).numpy() for f in iterate_world(model.spec, d, FRAMES)] for d in drives}
     rows = {"kept": kept[1], "drawn anew": redrawn, "without looks": without, "real": real}
     report: dict[str, Any] = {name: measured(colours(videos, model)) for name, videos in rows.items()}
     looks = {seed: means(colours(videos, model)) for seed, videos in kept.items()}
@@ -129,9 +127,7 @@ def main() -> None:
         first = drives[0]
         columns = [*(kept[seed][first] for seed in (1, 2, 3)), redrawn[first], real[first]]
         titles = ["look 1", "look 2", "look 3", "anew each frame", "real"]
-        write_video(
-            o.video, [side_by_side(row, titles) for row in zip(*columns, strict=True)], fps=model.spec.fps
-        )
+        write_video(o.video, [side_by_side(row, titles) for row in zip(*columns, strict=True)], fps=model.spec.fps)
 
 
 if __name__ == "__main__":

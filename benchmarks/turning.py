@@ -1,4 +1,4 @@
-"""Error inside cars that turn or cross, with depth and without: ``python benchmarks/turning.py RUN [RUN ...] --out turning.json``.
+"""Error inside cars that turn, with depth and without: ``python benchmarks/turning.py RUN [RUN ...] --out turning.json``.
 
 On drives of the street world that no training draws from. A car counts where its heading lies between 10 and 80 degrees
 off the road's (it turns), and where it has at least 40 pixels. Nothing in the maps tells a car's colour, so two errors:

@@ -20,6 +20,7 @@ from videosynth.models.mapprediction.options import PredictorShape
 from videosynth.models.vid2vid.model import Vid2Vid
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.types import DataSpec, MapSpec, UserError
+from videosynth.video.images import write_image
 from videosynth.video.read import read_ids, read_video
 
 

@@ -46,7 +46,9 @@ def test_looks_by_command(looks, tmp_path, capsys):
     assert not np.array_equal(made_by["seed"], made_by["plain"])
     assert not np.array_equal(made_by["mix"], made_by["plain"])
     assert main([*words, "--precision", "bf16", "--out", str(tmp_path / "half.mkv")]) == 0
-    assert main([*words, "--precision", "bf16", "--style-from", "world:street:5", "--out", str(tmp_path / "h.mkv")]) == 0
+    assert (
+        main([*words, "--precision", "bf16", "--style-from", "world:street:5", "--out", str(tmp_path / "h.mkv")]) == 0
+    )
     capsys.readouterr()
     maps = tmp_path / "maps"
     for kind in ("labels", "instances"):
@@ -78,7 +80,16 @@ def test_a_predictor_of_maps_by_command(tmp_path, capsys):
     run = tmp_path / "maps_run"
     words = ["train", "--model", "videosynth.models.mapprediction.model.MapPrediction", "--data.world", "street"]
     words += ["--model.predictor.width", "4", "--model.predictor.downsamples", "1", "--model.predictor.blocks", "2"]
-    words += ["--model.schedule.steps", "2", "--data.size", "[32, 48]", "--data.workers", "0", "--run.progress", "false"]
+    words += [
+        "--model.schedule.steps",
+        "2",
+        "--data.size",
+        "[32, 48]",
+        "--data.workers",
+        "0",
+        "--run.progress",
+        "false",
+    ]
     words += ["--run.sample_every", "1", "--run.sample_frames", "4", "--trainer.accelerator", "cpu"]
     assert main([*words, "--out", str(run)]) == 0
     assert "--context DIR --frames 16" in capsys.readouterr().out

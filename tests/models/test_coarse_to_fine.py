@@ -320,7 +320,11 @@ def test_spade_without_past_frames():
     torch.manual_seed(0)
     shape = GeneratorShape(kind="spade", width=4, widest=8, downsamples=1, levels=3, blocks=1, past=0, flow=False)
     model = Vid2Vid(
-        NAMED, shape, CriticShape(4, 1, 1), Losses(network="none", perceptual=0.0), Schedule(clip_length=4, start="self")
+        NAMED,
+        shape,
+        CriticShape(4, 1, 1),
+        Losses(network="none", perceptual=0.0),
+        Schedule(clip_length=4, start="self"),
     )
     clip = random_clip(NAMED, 1, 4)
     assert train_steps(model, clip, 1).losses[0]["g/adv"] > 0

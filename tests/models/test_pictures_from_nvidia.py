@@ -70,9 +70,7 @@ def painted(state: State, x: Tensor, enhancer: bool) -> Tensor:
         return F.conv2d(y, state[f"{name}.weight"], state[f"{name}.bias"], **more)
 
     def lifted(y: Tensor, name: str) -> Tensor:
-        y = F.conv_transpose2d(
-            y, state[f"{name}.weight"], state[f"{name}.bias"], stride=2, padding=1, output_padding=1
-        )
+        y = F.conv_transpose2d(y, state[f"{name}.weight"], state[f"{name}.bias"], stride=2, padding=1, output_padding=1)
         return F.relu(norm(y))
 
     def block(y: Tensor, name: str) -> Tensor:

@@ -64,7 +64,10 @@ def catalogue(cost: bool = False, only: list[str] | None = None) -> Iterator[str
             yield f"  {preset} ({width}x{height}): {counts}"
             if cost:
                 yield f"    {_cost_line(preset, model)}"
-    yield "Counts are for 35 classes and instance edges. Train one with: videosynth train --config PRESET --data.root DIR --out RUN"
+    yield (
+        "Counts are for 35 classes and instance edges. "
+        "Train one with: videosynth train --config PRESET --data.root DIR --out RUN"
+    )
     if cost:
         yield (
             "Memory: tensors of the dearest training step, computed. Hours: its multiplications at the speed of a convolution "

@@ -32,6 +32,8 @@ def convert(kind: str, folder: Path, out: Path, epoch: str, foreground: tuple[st
     print(f"wrote {out}: weights.safetensors, model.json")
     drawn = [m.name for m in converted.model.spec.maps if m.kind == "drawn"]
     if drawn:
-        print(f"its maps are drawn from points ({', '.join(drawn)}), which no command draws yet: hand them over in Python")
+        print(
+            f"its maps are drawn from points ({', '.join(drawn)}), which no command draws yet: hand them over in Python"
+        )
     else:
         print(f"next: videosynth generate {out} --maps DIR --out video.mp4")

@@ -102,7 +102,7 @@ def _prepared(ghost: VideoModel, at: int) -> list[Tensor]:
         ghost.trunk = untrained(_trunk_name(ghost))
     optimizers = ghost.configure_optimizers()
     for optimizer in optimizers:
-        optimizer.step = _nothing  # it works in place, on tensors that are counted already
+        object.__setattr__(optimizer, "step", _nothing)  # it works in place, on tensors that are counted already
     stand_ins: dict[str, Any] = {
         "optimizers": lambda **_: optimizers,
         "manual_backward": lambda loss: loss.backward(),

@@ -116,9 +116,7 @@ class Index:
         """The spec of the label maps. The class count is the declared one, else the largest id found plus one."""
         known = self.classes
         if known.count is not None:
-            return MapSpec(
-                "labels", "classes", known.count, known.names, known.colours, known.void, remap=known.remap
-            )
+            return MapSpec("labels", "classes", known.count, known.names, known.colours, known.void, remap=known.remap)
         scan = self._scan
         return MapSpec("labels", "classes", scan.top + 1, void=scan.void, remap=known.remap)
 

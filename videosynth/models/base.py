@@ -23,6 +23,7 @@ from videosynth.files import atomic, read_json, write_json
 from videosynth.models.upgrade import FORMAT, upgraded
 from videosynth.types import Clip, DataSpec, Frame, Request, UserError
 
+
 class Phase(NamedTuple):
     """What holds at a training step; a pure function of the step gives it to model and sampler alike."""
 

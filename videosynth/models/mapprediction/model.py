@@ -34,7 +34,7 @@ class MapPrediction(VideoModel):
 
     needs: ClassVar[frozenset[str]] = frozenset({"context", "frames"})
     produces: ClassVar[str] = "classes"
-    exported: ClassVar[tuple[str, ...]] = ("predictor",)
+    exported = ("predictor",)
 
     def __init__(
         self,

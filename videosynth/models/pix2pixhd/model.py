@@ -93,7 +93,9 @@ class Pix2PixHD(VideoModel):
             if request.frames is not None and count >= request.frames:
                 return
             maps = needed_maps(given, self.spec, count, len(request.seeds), self.device)
-            smaller = self.generator.active.reduction  # a run that was stopped early paints at the size it was trained at
+            smaller = (
+                self.generator.active.reduction
+            )  # a run that was stopped early paints at the size it was trained at
             if smaller == 1:
                 yield self.cell(maps)[0]
             else:

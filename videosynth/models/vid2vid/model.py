@@ -318,7 +318,7 @@ class Vid2Vid(VideoModel):
         with self.step("g") as terms:
             self._image_terms(terms, labels, real, fake, image_real)
             self._temporal_terms(terms, seen, motion_real)
-            if self.regions:
+            if regions is not None:
                 closeups.generator_terms(self.region_critic, terms, regions, self.losses.game)
             self._flow_terms(terms, chunk, real, fake, before, previous)
         with self.step("d") as terms:
@@ -329,8 +329,9 @@ class Vid2Vid(VideoModel):
             with self.step("r") as terms:
                 closeups.critic_terms(self.region_critic, terms, regions, self.losses.game)
         keep = slice(-self.critic_shape.span, None)
-        kept = (None if x is None else x[:, keep].detach() for x in (seen.real, seen.fake, seen.flow))
-        return Seen(*kept, seen.new, seen.count), state  # pyright: ignore[reportArgumentType]
+        real, fakes = (x[:, keep].detach() for x in (seen.real, seen.fake))
+        flow = None if seen.flow is None else seen.flow[:, keep].detach()
+        return Seen(real, fakes, flow, seen.new, seen.count), state
 
     def rollout(self, chunk: Clip, state: State) -> tuple[Rollout, State]:
         """The frames of a chunk, each from the state that the one before it left."""

@@ -115,9 +115,7 @@ class Styles(nn.Module):
 
     def _look(self, key: int, seed: int) -> Tensor:
         kind = key >> 32
-        generator = torch.Generator().manual_seed(
-            ((seed + 1) * 0x9E3779B97F4A7C15 + key * 0xBF58476D1CE4E5B9) % 2**63
-        )
+        generator = torch.Generator().manual_seed(((seed + 1) * 0x9E3779B97F4A7C15 + key * 0xBF58476D1CE4E5B9) % 2**63)
         return self.mixtures.draw(kind, generator) if kind >= 0 else torch.zeros(self.channels)
 
 
