@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from nvidia import random_checkpoint
 from PIL import Image
 
 from videosynth.cli import main
+from videosynth.models.base import load
+from videosynth.models.mapprediction.model import MapPrediction
+from videosynth.models.mapprediction.options import PredictorShape
 
 README = Path(__file__).parents[1] / "README.md"
 SMALLER = {
@@ -26,9 +32,10 @@ def blocks(kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def commands() -> list[list[str]]:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
-    return [shlex.split(line)[1:] for line in lines if line.startswith("videosynth ")]
+def commands(block: int) -> list[list[str]]:
+    """Of the n-th block of commands; the first one is of ``make``."""
+    lines = blocks("sh")[block].splitlines()
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("videosynth ")]
 
 
 @pytest.fixture
@@ -51,7 +58,7 @@ def test_commands_and_python(footage, monkeypatch, capsys):
     from videosynth.apps import bench_loader
 
     monkeypatch.setattr(bench_loader.measure, "__kwdefaults__", {"frames": 10, "seconds": 0.05})
-    found = commands()
+    found = commands(1)
     assert [c[0] for c in found] == ["check", "train", "generate", "evaluate", "bench"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -65,6 +72,32 @@ def test_commands_and_python(footage, monkeypatch, capsys):
     exec(compile(code, "README.md", "exec"), seen)
     assert seen["frame"].image.shape == (1, 3, 32, 32)
     assert seen["frame"].extras["flow"].shape == (1, 2, 32, 32)
+
+
+def test_what_a_trained_run_can_do(footage, capsys):
+    (footage / "footage" / "dataset.yaml").write_text("classes: [Tree, Building]\n")
+    shutil.copytree(footage / "footage" / "labels", footage / "footage" / "instances")
+    Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(footage / "picture.png")
+    small = [*shlex.split(SMALLER["train"]), "--data.root", "footage", "--data.maps", "[labels]"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert (
+            main(["train", "--config", "vid2vid/street_small", *small, "--model.generator.style", "3", "--out", "run"])
+            == 0
+        )
+    spec = load("run").spec
+    MapPrediction(spec, PredictorShape(width=4, downsamples=1, blocks=2, past=2)).save("maps_run")
+    (footage / "checkpoints" / "label2city_2048").mkdir(parents=True)
+    for index, state in enumerate(random_checkpoint()):
+        torch.save(state, footage / "checkpoints" / "label2city_2048" / f"latest_net_G{index}.pth")
+    found = commands(2)
+    assert [c[0] for c in found] == ["generate"] * 4 + ["prepare", "convert"]
+    for command in found:
+        if command[-2:] == ["--out", "run"]:
+            command = [*command[:-1], "converted"]
+        more = ["--precision", "fp32"] if command[0] == "generate" and "--context" not in command else []
+        assert main(command + more) == 0, f"videosynth {' '.join(command)}: {capsys.readouterr().err[-1000:]}"
+    assert (footage / "future.mp4").stat().st_size > 0
 
 
 def test_links_and_pictures_exist():

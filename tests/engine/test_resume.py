@@ -265,8 +265,8 @@ def test_processes_whose_clips_lack_the_region_step_with_the_others(data, tmp_pa
     shutil.copytree(data, root)
     for path in (root / "labels" / "s1").iterdir():
         Image.fromarray(np.zeros((18, 20), np.uint8)).save(path)
-    options = ["--model.schedule.steps", "4", "--data.workers", "0", "--model.critic.regions", "[1]"]
-    options += ["--model.critic.region_size", "8", "--trainer.devices", "2"]
+    options = ["--model.schedule.steps", "4", "--data.workers", "0", "--model.critic.regions", '["1"]']
+    options += ["--model.critic.region_size", "16", "--trainer.devices", "2"]
     command = [sys.executable, "-m", "videosynth", "train", *SMALL, *options, "--data.root", str(root)]
     command += ["--out", str(tmp_path / "two")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

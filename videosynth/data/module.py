@@ -111,14 +111,12 @@ class VideoData(LightningDataModule):
         super().__init__()
         if (root is None) == (world is None):
             raise UserError("give either data.root (a folder) or data.world (street)")
-        if batch_size < 1:
-            raise UserError(f"data.batch_size must be 1 or more, not {batch_size}")
-        if world_seeds < 1:
-            raise UserError(f"data.world_seeds must be 1 or more, not {world_seeds}")
+        counts = {"batch_size": batch_size, "world_seeds": world_seeds, "steps_per_epoch": steps_per_epoch}
+        for name, value in counts.items():
+            if value < 1:
+                raise UserError(f"data.{name} must be 1 or more, not {value}")
         if workers is not None and workers < 0:
             raise UserError(f"data.workers must be 0 or more, not {workers}")
-        if steps_per_epoch < 1:
-            raise UserError(f"data.steps_per_epoch must be 1 or more, not {steps_per_epoch}")
         self.root = None if root is None else Path(root)
         self.world = world
         self.world_seeds = world_seeds

@@ -87,7 +87,7 @@ class Styles(nn.Module):
 
     def fit(self) -> None:
         """Mixtures of the looks seen lately, unless they are those already."""
-        if bool(self.fitted == self.seen):
+        if self.seen.is_meta or bool(self.fitted == self.seen):
             return
         known = self.classes >= 0
         self.mixtures.fit(self.looks[known], self.classes[known])
