@@ -169,6 +169,8 @@ def test_readers_travel_to_other_processes(videos, kind: str):
         return
     with get_context("fork").Pool(2) as pool:
         answers = pool.map(_frames_of, [reader] * 4)
+        pool.close()
+        pool.join()  # leaving the block would terminate the workers, which can wait for a lock for ever
     assert all(a == [expected[i].tobytes() for i in (20, 21, 3)] for a in answers)
 
 
