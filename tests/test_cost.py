@@ -12,6 +12,7 @@ from videosynth.apps.cost import Living, _prepared, _tensors, step_cost, trainin
 from videosynth.cli import main
 from videosynth.models.pix2pixhd.model import Pix2PixHD
 from videosynth.models.vid2vid.model import Vid2Vid
+from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses
 from videosynth.testing import random_clip
 
 
@@ -47,14 +48,29 @@ def test_the_computed_step_is_the_real_one(kind: type[Vid2Vid] | type[Pix2PixHD]
     kept = [*_prepared(real, at), *_tensors(clip)]
     for tensor in kept:
         living.note(tensor)
-    with counter, living:
+    with living:
         real.on_train_batch_start(clip, 0)
         real.training_step(clip, 0)
+    again = kind.tiny()
+    _prepared(again, at)
+    with counter:
+        again.on_train_batch_start(clip, 0)
+        again.training_step(clip, 0)
     assert found.flop == counter.get_total_flops() > 0
     assert found.memory == pytest.approx(living.peak, rel=0.02)
     assert found.frames == length
     weights = sum(p.numel() for p in real.parameters())
     assert living.now >= 4 * sum(t.numel() for t in kept) / 2 > 4 * weights
+
+
+def test_recomputing_takes_less_memory_and_more_work() -> None:
+    shapes = [GeneratorShape(width=16, downsamples=2, blocks=8, checkpointing=c) for c in (False, True)]
+    losses = Losses(network="none", perceptual=0.0)
+    plain, again = (
+        step_cost(Vid2Vid(Vid2Vid.tiny().spec, s, CriticShape(4, 1, 1), losses), (64, 96), 1, False, 0, 4) for s in shapes
+    )
+    assert again.memory < 0.8 * plain.memory
+    assert 1.1 * plain.flop < again.flop < 1.4 * plain.flop
 
 
 def test_half_precision_takes_less_memory_and_the_same_work() -> None:

@@ -74,23 +74,39 @@ def step_cost(
     """Of training step ``at`` of the schedule, with clips of ``size`` (H, W) and ``length`` frames (default: as the
     schedule says). ``model`` only tells what to build; it may be on the ``meta`` device.
     """
+    living, counter = Living(), FlopCounterMode(display=False)
+    # One after the other: the counter holds on to what is computed again in the backward pass.
+    frames = _run(model, size, batch, half, at, length, living)
+    _run(model, size, batch, half, at, length, counter)
+    return Step(living.peak, counter.get_total_flops(), frames)
+
+
+def _run(
+    model: VideoModel,
+    size: tuple[int, int],
+    batch: int,
+    half: bool,
+    at: int,
+    length: int | None,
+    watch: Living | FlopCounterMode,
+) -> int:
+    """The step on fake tensors, watched; returns the number of frames."""
     kind = type(model)
     with FakeTensorMode(), ExitStack() as stack:
         ghost = kind(spec=replace(model.spec, size=size), **rebuild(kind, model.arguments))
         phase = ghost.phase_at(at)
         clip = random_clip(replace(ghost.spec, size=phase.size or size), batch, length or phase.clip_length)
-        living, counter = Living(), FlopCounterMode(display=False)
         kept = [*_prepared(ghost, at), *_tensors(clip)]
-        for tensor in kept:
-            living.note(tensor)
+        if isinstance(watch, Living):
+            for tensor in kept:
+                watch.note(tensor)
         if half:
             stack.enter_context(torch.autocast("cpu", torch.bfloat16))
-        stack.enter_context(counter)
-        stack.enter_context(living)
+        stack.enter_context(watch)
         ghost.on_train_batch_start(clip, 0)
         ghost.training_step(clip, 0)
     del kept  # until here they are part of what lives
-    return Step(living.peak, counter.get_total_flops(), batch * clip.length)
+    return batch * clip.length
 
 
 def _prepared(ghost: VideoModel, at: int) -> list[Tensor]:
