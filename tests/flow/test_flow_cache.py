@@ -84,6 +84,8 @@ def _work(folder: Path) -> float:
 def test_processes_share_a_folder(tmp_path: Path):
     with get_context("fork").Pool(3) as pool:
         sums = pool.map(_work, [tmp_path] * 6)
+        pool.close()
+        pool.join()
     assert len(set(sums)) == 1
     assert len(list(tmp_path.rglob("*.npz"))) == 4
     assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 4
