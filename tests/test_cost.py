@@ -67,7 +67,8 @@ def test_recomputing_takes_less_memory_and_more_work() -> None:
     shapes = [GeneratorShape(width=16, downsamples=2, blocks=8, checkpointing=c) for c in (False, True)]
     losses = Losses(network="none", perceptual=0.0)
     plain, again = (
-        step_cost(Vid2Vid(Vid2Vid.tiny().spec, s, CriticShape(4, 1, 1), losses), (64, 96), 1, False, 0, 4) for s in shapes
+        step_cost(Vid2Vid(Vid2Vid.tiny().spec, s, CriticShape(4, 1, 1), losses), (64, 96), 1, False, 0, 4)
+        for s in shapes
     )
     assert again.memory < 0.8 * plain.memory
     assert 1.1 * plain.flop < again.flop < 1.4 * plain.flop

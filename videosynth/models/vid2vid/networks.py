@@ -114,7 +114,8 @@ class Scale(nn.Module):
         if self.shape.past:
             # Without history the trunk would normalise a constant image: rounding errors, amplified 300-fold per layer,
             # would come out as noise as strong as the features. So an unknown history adds nothing.
-            features = features + told.view(-1, 1, 1, 1).to(maps.dtype) * self._run(self.history_trunk, history)
+            before = self._run(self.history_trunk, history)
+            features = features + told.view(-1, 1, 1, 1).to(before.dtype) * before  # bf16 stays bf16 under autocast
         below = Features() if coarse is None else coarse
         image = self._run(self.image_branch, added(features, below.image))
         background = raw = self.image_head(image).float()
