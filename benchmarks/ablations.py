@@ -254,9 +254,9 @@ def main() -> None:
     if o.verb == "table":
         table(o.folder)
         return
-    for row in o.row or [*ROWS, PICTURES, COVST]:
-        for seed in SEEDS.get(row, (0,)):
-            run_row(row, o.data, seed, o.root, o.network, o.out)
+    rows = o.row or [*ROWS, PICTURES, COVST]
+    for row, seed in sorted(((r, s) for r in rows for s in SEEDS.get(r, (0,))), key=lambda pair: pair[1]):
+        run_row(row, o.data, seed, o.root, o.network, o.out)
 
 
 if __name__ == "__main__":
