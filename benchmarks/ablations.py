@@ -34,7 +34,7 @@ from videosynth.nn.trunks import load_trunk
 
 COMMON = ["--run.sample_every", "0", "--run.checkpoint_every", "40", "--run.metric", "perceptual"]
 CLIP = 8  # frames per clip, in every row
-STEPS = 480
+STEPS = 360
 PICTURE_STEPS = STEPS * CLIP  # pix2pixHD takes one frame a step
 
 DATA = {
