@@ -39,7 +39,7 @@ PICTURE_STEPS = STEPS * CLIP  # pix2pixHD takes one frame a step
 
 DATA = {
     "camvid": {
-        "train": ["--data.frames", "0:64", "--data.size", "[72,96]"],
+        "train": ["--data.frames", "0:64", "--data.size", "[72,96]", "--run.validation_frames", "64:80"],
         "train_slice": "0:64",
         "slice": "64:80",
         "cars": "Car",
@@ -121,7 +121,9 @@ def train(row: str, data: str, seed: int, run: Path, root: str | None, network: 
 
 
 def curve(run: Path) -> list[tuple[float, float]]:
-    """(minutes of training, perceptual distance on the evaluated frames' kin) as the run logged it."""
+    """(minutes of training, perceptual distance) as the run logged it: of the evaluated frames (camvid), or of another
+    drive that no clip is drawn from (world). Nothing is chosen by it.
+    """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     points: list[tuple[float, float]] = []
@@ -131,7 +133,8 @@ def curve(run: Path) -> list[tuple[float, float]]:
             start = events.FirstEventTimestamp()
             before = points[-1][0] if points else 0.0
             points += [(before + (e.wall_time - start) / 60, e.value) for e in events.Scalars("validation/perceptual")]
-    return points
+    # What was measured last is logged again with every later step.
+    return [p for k, p in enumerate(points) if not k or p[1] != points[k - 1][1]]
 
 
 def covst(pictures: Maker, share: float = 0.8) -> Maker:
