@@ -110,13 +110,13 @@ def options_of(row: str, data: str, network: str) -> list[str]:
     return words
 
 
-def train(row: str, data: str, seed: int, run: Path, root: str | None, network: str) -> float:
-    """Train (or go on); returns the peak memory of the training process in MiB."""
+def train(row: str, data: str, seed: int, run: Path, root: str | None, network: str) -> float | None:
+    """Train (or go on); returns the peak memory of the training process in MiB, where it was seen to its end."""
     words = [sys.executable, "-m", "videosynth", "train"]
     if (run / "memory.json").exists():  # trained to its end, and cut off while it was measured
         return json.loads((run / "memory.json").read_text())["mib"]
     if (run / "run.json").exists() and json.loads((run / "run.json").read_text())["status"] == "finished":
-        return float("nan")  # the process that trained it was cut off from this one: nobody measured its memory
+        return None  # the process that trained it was cut off from this one: nobody measured its memory
     if (run / "last.ckpt").exists():
         words += ["--resume", str(run)]
     else:

@@ -2,7 +2,7 @@
 
 Computed: bytes of the tensors alive at the step's peak (``videosynth.apps.cost``), for any size. Measured, with
 ``--measure``: on a CUDA GPU the allocator's peak; else the growth of a fresh process on the CPU while it trains, which
-holds the libraries' workspaces as well. Each line is one size.
+holds the libraries' workspaces as well. One clip per step, at the end of the schedule; each line is one size.
 """
 
 from __future__ import annotations
@@ -20,11 +20,17 @@ from videosynth.apps.cost import FRAMES, step_cost
 from videosynth.apps.estimate import told
 
 
+def frames_of(preset: str, size: tuple[int, int]) -> int:
+    """Frames of the clip, computed and measured alike."""
+    model = build(preset, example_spec(size), device="meta")
+    return min(FRAMES, model.phase_at(model.total_steps - 1).clip_length)
+
+
 def measure(preset: str, size: tuple[int, int]) -> None:
     """Run in a process of its own: prints the bytes."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    measure_training(preset, size, device, plain=False, steps=2)
+    measure_training(preset, size, device, plain=False, steps=2, length=frames_of(preset, size))
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(torch.cuda.max_memory_allocated() if device.type == "cuda" else after - before)
 
@@ -45,8 +51,7 @@ def main() -> None:
             continue
         model = build(o.preset, example_spec(size), device="meta")
         half = "16" in str(options.trainer.precision)
-        length = min(FRAMES, model.phase_at(model.total_steps - 1).clip_length)
-        found = step_cost(model, size, options.data.batch_size, half, model.total_steps - 1, length)
+        found = step_cost(model, size, 1, half, model.total_steps - 1, frames_of(o.preset, size))
         line = f"{o.preset} {width}x{height}: computed {told(found.memory)}"
         if o.measure:
             words = [sys.executable, __file__, o.preset, "--size", f"{width}x{height}", "--child"]

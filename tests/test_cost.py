@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from videosynth.apps.catalogue import build
 from videosynth.apps.cost import Living, _prepared, _tensors, step_cost, training_cost
 from videosynth.cli import main
 from videosynth.models.pix2pixhd.model import Pix2PixHD
@@ -72,6 +73,19 @@ def test_recomputing_takes_less_memory_and_more_work() -> None:
     )
     assert again.memory < 0.8 * plain.memory
     assert 1.1 * plain.flop < again.flop < 1.4 * plain.flop
+
+
+def test_a_spade_generator_has_a_cost_too() -> None:
+    shape = GeneratorShape(kind="spade", width=4, widest=8, downsamples=1, levels=3, blocks=1)
+    model = Vid2Vid(Vid2Vid.tiny().spec, shape, CriticShape(4, 1, 1), Losses(network="none", perceptual=0.0))
+    assert step_cost(model, (32, 48), 1, False, 0, 4).flop > 0
+
+
+def test_the_papers_largest_step_fits_80_gb() -> None:
+    model = build("vid2vid/street_paper_2048", device="meta")
+    at = model.total_steps - 1
+    assert model.phase_at(at).scales == 3
+    assert step_cost(model, (1024, 2048), 1, True, at, 3).memory < 80e9
 
 
 def test_half_precision_takes_less_memory_and_the_same_work() -> None:

@@ -136,6 +136,13 @@ def test_a_picture_that_begins_a_run_that_was_stopped_early_is_made_smaller():
     steps = iter([{"labels": clip.maps["labels"][:, 0]}])
     begun = next(iter(model.generate(Request(seeds=(0,), maps=steps, context=clip[:2]))))
     assert begun.image.shape[-2:] == begun.extras["flow"].shape[-2:] == (32, 48)
+    bright = Clip(frames=torch.full((1, 1, 3, 32, 48), 200, dtype=torch.uint8))
+    seen = []
+    cell = model.cell
+    model.cell = lambda maps, state: (seen.append(state.frames[-1]), cell(maps, state))[1]
+    next(iter(model.generate(Request(maps=iter([{"labels": clip.maps["labels"][:1, 0]}]), context=bright))))
+    assert seen[0].shape[-2:] == (16, 24)
+    assert torch.allclose(seen[0], ops.to_float(bright.frames)[..., :16, :24].expand_as(seen[0]))
 
 
 # scales

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 
 from videosynth import ops
+from videosynth.apps.edit import relabelled
 from videosynth.apps.maps import first_frame, open_maps
 from videosynth.models.base import load
 from videosynth.types import Clip, DataSpec, Request, UserError
@@ -32,8 +33,10 @@ def beginnings(
     seed: int = 0,
     trust: Iterable[str] = (),
     device: torch.device | None = None,
+    changes: dict[int, int] | None = None,
 ) -> list[Beginning]:
-    """One beginning per sequence of ``maps``: ``chosen`` is own (or None), zeros, the path of a picture, or a run.
+    """One beginning per sequence of ``maps``: ``chosen`` is own (or None), zeros, the path of a picture, or a run, which
+    paints the maps with the ``changes`` of class ids that the video will have.
 
     Raises:
         UserError: no such picture or run; a run that needs more than maps.
@@ -52,6 +55,7 @@ def beginnings(
     painter = painter.to(device or torch.device("cpu"))
     found = []
     for driving in open_maps(maps, replace(painter.spec, size=spec.size), frames):
-        first = next(painter.generate(Request(seeds=(seed,), maps=driving.frames)))
+        stream = relabelled(driving.frames, painter.spec, changes) if changes else driving.frames
+        first = next(painter.generate(Request(seeds=(seed,), maps=stream)))
         found.append(Beginning("own", Clip(frames=ops.to_uint8(first.image).unsqueeze(1).cpu())))
     return found

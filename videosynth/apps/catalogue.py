@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from jsonargparse import Namespace
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
 from videosynth.apps.cost import speed, training_cost
 from videosynth.apps.estimate import told
@@ -78,7 +79,10 @@ def catalogue(cost: bool = False, only: list[str] | None = None) -> Iterator[str
 def _cost_line(preset: str, model: VideoModel) -> str:
     options = options_of(preset)
     half = "16" in str(options.trainer.precision)
-    found = training_cost(model, model.spec.size, options.data.batch_size, half)
+    try:
+        found = training_cost(model, model.spec.size, options.data.batch_size, half)
+    except (DataDependentOutputException, DynamicOutputShapeException):
+        return "training: depends on what the clips show, and cannot be computed"
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rate = speed(device, half)
     return (

@@ -62,6 +62,10 @@ def to_train(model: VideoModel, size: tuple[int, int], batch: int, half: bool) -
     """
     found = sizes(model, size)
     frames = batch * model.phase_at(model.total_steps - 1).bptt
+    generator = model.arguments.get("generator")
+    if isinstance(generator, dict) and generator.get("checkpointing"):
+        # Only what enters the recomputed parts is kept, and one part at a time is whole: see apps/cost.py for the exact sum.
+        found = found._replace(activations=min(found.activations, 12 * found.widest))
     return 4 * (4 * found.trained + found.weights) + 2 * (2 if half else 4) * found.activations * frames
 
 

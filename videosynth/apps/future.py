@@ -90,6 +90,8 @@ def predict(
     spec = foreteller.spec if painter is None else painter.spec
     found = pasts(context, spec, part, real=painter is not None)
     targets = target_files(out, [p.name for p in found])
+    if painter is None and len(targets) > 1:
+        targets = [target.with_suffix("") for target in targets]  # folders of PNG: ids are to be read again
     for past, target in zip(found, targets, strict=True):
         with VideoWriter(target, fps or past.fps or spec.fps) as writer:
             maps = _continued(foreteller, past.clip, count, seed, labels.name)

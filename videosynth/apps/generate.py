@@ -112,7 +112,15 @@ def generate(options: Options) -> list[Path]:
             )
         kept = kept_frames(Path(options.keep), spec.size, options.slice, count)
     begin = beginnings(
-        options.first_frame, spec, options.maps, _part(options), len(videos), options.seed, options.trust, device
+        options.first_frame,
+        spec,
+        options.maps,
+        _part(options),
+        len(videos),
+        options.seed,
+        options.trust,
+        device,
+        changes,
     )
     targets = target_files(Path(options.out), [v.name for v in videos])
     rates = (options.fps if options.fps is not None else v.fps or spec.fps for v in videos)
@@ -128,13 +136,14 @@ def generate(options: Options) -> list[Path]:
 def _refuse_idle(options: Options) -> None:
     """Options that would change nothing are refused, not ignored."""
     if options.context is not None:
-        idle = {
+        idle: dict[str, object] = {
             "--maps": options.maps, "--size": options.size, "--panels": options.panels, "--relabel": options.relabel,
             "--keep": options.keep, "--style-seed": options.style_seed, "--style-mix": options.style_mix,
             "--style-from": options.style_from, "--first-frame": options.first_frame,
+            "--precision": None if options.precision == "auto" else options.precision,
         }  # fmt: skip
         for name, value in idle.items():
-            if value:
+            if value not in (None, False, ()):
                 raise UserError(f"{name} does not go with --context, which continues a given video: leave it out")
     elif options.predictor is not None:
         raise UserError("--predictor goes with --context: pass the frames so far, or leave it out")

@@ -63,8 +63,9 @@ class FrameLoader:
         labels = spec.map("classes")
         colours = index.classes.colours or (labels.colours if labels else ())
         void = index.classes.void if index.classes.void is not None else (labels.void if labels else None)
-        # A model's maps are read as the data was that it was trained on, unless the folder says how itself.
-        remap = index.classes.remap or (labels.remap if labels else ())
+        # A model's maps are read as the data was that it was trained on, unless the folder has a dataset.yaml of its own.
+        told = index.classes.remap if index.classes.file is not None else None
+        remap = told if told is not None else labels.remap if labels else ()
         self.decoder = Decoder(colours, void, remap)
         self.spec = spec
         self.memory = memory

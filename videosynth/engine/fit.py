@@ -178,6 +178,8 @@ def _trainer(options: dict[str, Any], logger: TensorBoardLogger, callbacks: list
 
 def _measurers(folder: Path, settings: Settings, model: VideoModel, data: Any, run: RunFolder) -> Iterator[L.Callback]:
     """Sample videos and validation, as far as they are wanted."""
+    if settings.sample_every and "context" in model.needs and settings.sample_frames < 2:
+        raise UserError("run.sample_frames must be 2 or more: half of them are given, the rest is predicted")
     if settings.sample_every:
         clip = first_clip(model, data, settings.sample_frames)
         yield Samples(folder / "samples", run.average, settings.sample_every, clip)

@@ -62,7 +62,7 @@ def sample(model: VideoModel, clip: Clip) -> list[np.ndarray]:
     it is given, of the second half from the first.
     """
     assert clip.frames is not None
-    given = clip.length // 2 if "context" in model.needs else 0
+    given = max(clip.length // 2, 1) if "context" in model.needs else 0
     context = Clip(clip.frames[:1], {k: v[:1] for k, v in clip.maps.items()})[:given] if given else None
     steps = [{k: v[:1, t] for k, v in clip.maps.items()} for t in range(given, clip.length)]
     request = Request(

@@ -82,8 +82,8 @@ class Terms:
 _PARTS = {
     "context": "looks at no past frames, so it cannot take a first frame",
     "start": "does not know a beginning from black frames: leave --first-frame zeros out",
-    "references": "knows no looks to take from a reference: train one with generator.style 3",
-    "latents": "knows no looks to choose from: train one with generator.style 3",
+    "references": "knows no looks to take from a reference; vid2vid does, trained with generator.style 3",
+    "latents": "has no latents or looks to choose; vid2vid has looks, trained with generator.style 3",
 }
 
 

@@ -45,7 +45,7 @@ class StyleMixtures(nn.Module):
 
     def fit(self, vectors: Tensor, classes: Tensor) -> None:
         """Mixtures of ``(N, channels)`` looks by class ``(N,)``; the number of components by the Bayesian information
-        criterion. Classes with too few looks get one Gaussian, those with none keep weight 0.
+        criterion. Classes with too few looks get one Gaussian, those with none keep what they have.
         """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
@@ -60,7 +60,8 @@ class StyleMixtures(nn.Module):
                 fitted = [GaussianMixture(k, reg_covar=1e-4, random_state=0).fit(looks) for k in range(1, most + 1)]
             best = min(fitted, key=lambda mixture: mixture.bic(looks))
             count = best.n_components
-            self.weights[index] = 0
+            for part in (self.weights, self.means, self.factors):
+                part[index] = 0
             self.weights[index, :count] = torch.from_numpy(best.weights_).float()
             self.means[index, :count] = torch.from_numpy(best.means_).float()
             self.factors[index, :count] = torch.linalg.cholesky(torch.from_numpy(best.covariances_)).float()

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from videosynth.ops.images import to_float
 from videosynth.types import Clip, Frame
 
 
@@ -18,9 +17,9 @@ def smaller_maps(maps: dict[str, Tensor], factor: int) -> dict[str, Tensor]:
 
 
 def smaller_clip(clip: Clip, factor: int) -> Clip:
-    """Frames (as floats in [-1, 1]) and maps of a clip at 1 / ``factor`` of their size; the rest is left out."""
+    """Frames (uint8, the mean) and maps of a clip at 1 / ``factor`` of their size; the rest is left out."""
     maps = {name: _smaller(value, factor, ids=value.dim() == 4) for name, value in clip.maps.items()}
-    frames = None if clip.frames is None else _smaller(to_float(clip.frames), factor)
+    frames = None if clip.frames is None else _smaller(clip.frames, factor).round().to(torch.uint8)
     return Clip(frames=frames, maps=maps)
 
 

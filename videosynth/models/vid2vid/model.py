@@ -27,7 +27,7 @@ from videosynth.models.vid2vid.memory import Rollout, Seen, State, moved_on, new
 from videosynth.models.vid2vid.networks import Vid2VidGenerator
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.models.vid2vid.spade import SpadeGenerator
-from videosynth.models.vid2vid.styles import Looks, Styles
+from videosynth.models.vid2vid.styles import Looks, Styles, check_latents
 from videosynth.nn.blocks import normal_init
 from videosynth.nn.critics import MultiscaleCritic, Scores, logits, part
 from videosynth.nn.trunks import FeatureTrunk, load_trunk
@@ -189,6 +189,9 @@ class Vid2Vid(VideoModel):
     def generate(self, request: Request) -> Iterator[Frame]:
         frames = super().generate(request)
         check_batch("context", request.context, len(request.seeds))
+        check_batch("references", request.references, len(request.seeds))
+        if self.shape.style:
+            check_latents(request)
         return frames
 
     @torch.no_grad()

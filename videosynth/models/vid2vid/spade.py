@@ -123,10 +123,12 @@ class SpadeGenerator(nn.Module):
             # Spectral norms first (kept by parametrize.cached): recomputing a layer must find what its first run found.
             _ = [m.weight for m in self.modules() if parametrize.is_parametrized(m, "weight")]
         labels = self.embedder(maps[:, -self.map_channels :])
-        # On the meta device nothing is known of the content: the longer way is taken.
-        some, every = (True, False) if known.is_meta else (bool(known.any()), bool(known.all()))
-        if not self.shape.past:
-            some = every = False
+        some = every = False
+        if self.shape.past:
+            try:
+                some, every = bool(known.any()), bool(known.all())
+            except RuntimeError:  # a tensor without content, whose shapes are counted: the longer way is taken
+                some = True
         depth = self.shape.downsamples
         flow = mask = warped = None
         conditions: list[Tensor] = []

@@ -13,7 +13,7 @@ from videosynth import ops
 from videosynth.nn.style import FEWEST, StyleEncoder, StyleMixtures
 from videosynth.types import Clip, DataSpec, Request, UserError
 
-REMEMBERED = 4096  # the newest looks, to which the mixtures are fitted
+REMEMBERED = 256  # the newest looks of each class, to which its mixture is fitted
 SMALLEST = 1 / 2000  # share of a clip's pixels below which an object's look is not remembered
 
 Table = tuple[Tensor, Tensor]  # sorted keys (K,) and vectors (K, channels) of one item
@@ -23,7 +23,6 @@ class Styles(nn.Module):
     """Encoder, mixtures, and the looks seen lately."""
 
     looks: Tensor
-    classes: Tensor
     seen: Tensor
     fitted: Tensor
 
@@ -32,10 +31,11 @@ class Styles(nn.Module):
         self.channels = channels
         self.encoder = StyleEncoder(channels)
         self.mixtures = StyleMixtures(classes, channels)
-        self.register_buffer("looks", torch.zeros(REMEMBERED, channels))
-        self.register_buffer("classes", torch.full((REMEMBERED,), -1))
-        self.register_buffer("seen", torch.tensor(0))
-        self.register_buffer("fitted", torch.tensor(0))  # how many had been seen when the mixtures were fitted
+        self.register_buffer("looks", torch.zeros(classes, REMEMBERED, channels))
+        self.register_buffer("seen", torch.zeros(classes, dtype=torch.long))  # looks of each class so far
+        self.register_buffer(
+            "fitted", torch.zeros(classes, dtype=torch.long)
+        )  # as it was when the mixtures were fitted
 
     # ---- training
 
@@ -77,20 +77,21 @@ class Styles(nn.Module):
 
     def _remember(self, names: Tensor, vectors: Tensor, counts: Tensor) -> None:
         kinds = ops.class_of(names)
+        known = kinds >= 0
         # Small objects say little of themselves; they count where a class has hardly any others.
-        rare = (self.classes.unsqueeze(0) == kinds.unsqueeze(1)).sum(1) < FEWEST
-        large = ((counts >= SMALLEST * counts.sum()) | rare) & (kinds >= 0)
-        for kind, vector in zip(kinds[large], vectors[large], strict=True):
-            place = int(self.seen) % REMEMBERED
-            self.looks[place], self.classes[place] = vector, kind
-            self.seen += 1
+        rare = self.seen[kinds.clamp_min(0)] < FEWEST
+        large = known & ((counts >= SMALLEST * counts.sum()) | rare)
+        for kind, vector in zip(kinds[large].tolist(), vectors[large], strict=True):
+            self.looks[kind, int(self.seen[kind]) % REMEMBERED] = vector
+            self.seen[kind] += 1
 
     def fit(self) -> None:
-        """Mixtures of the looks seen lately, unless they are those already."""
-        if self.seen.is_meta or bool(self.fitted == self.seen):
+        """Mixtures of the looks seen lately, unless they are those already: a function of what was seen alone."""
+        if self.seen.is_meta or torch.equal(self.fitted, self.seen):
             return
-        known = self.classes >= 0
-        self.mixtures.fit(self.looks[known], self.classes[known])
+        held = self.seen.clamp(max=REMEMBERED)
+        classes = torch.repeat_interleave(torch.arange(len(held), device=held.device), held)
+        self.mixtures.fit(torch.cat([looks[:n] for looks, n in zip(self.looks, held.tolist(), strict=True)]), classes)
         self.fitted.copy_(self.seen)
 
     # ---- use
@@ -119,6 +120,15 @@ class Styles(nn.Module):
         return self.mixtures.draw(kind, generator) if kind >= 0 else torch.zeros(self.channels)
 
 
+def check_latents(request: Request) -> None:
+    """Raises UserError when latents of a request are none of looks, or not one per video."""
+    for name, value in (request.latents or {}).items():
+        if name not in ("style_seeds", "style_other", "style_mix"):
+            raise UserError(f"unknown latent {name!r}; this model knows style_seeds, style_other, style_mix")
+        if tuple(value.shape) != (len(request.seeds),):
+            raise UserError(f"{name} holds {value.numel()} numbers for {len(request.seeds)} videos: pass one per video")
+
+
 class Looks:
     """The looks of one request's videos: from a reference clip, drawn by seeds, or between two seeds.
 
@@ -129,9 +139,6 @@ class Looks:
     def __init__(self, styles: Styles, spec: DataSpec, request: Request) -> None:
         self.styles, self.spec = styles, spec
         latents = request.latents or {}
-        unknown = latents.keys() - {"style_seeds", "style_other", "style_mix"}
-        if unknown:
-            raise UserError(f"unknown latent {min(unknown)!r}; this model knows style_seeds, style_other, style_mix")
         self.seeds = self._seeds(latents.get("style_seeds"), request.seeds)
         self.other = self._seeds(latents.get("style_other"), request.seeds) if "style_other" in latents else None
         self.mix = latents.get("style_mix", torch.zeros(len(request.seeds)))
@@ -143,8 +150,6 @@ class Looks:
     def _seeds(chosen: Tensor | None, default: tuple[int, ...]) -> tuple[int, ...]:
         if chosen is None:
             return default
-        if len(chosen) != len(default):
-            raise UserError(f"{len(chosen)} style seeds for {len(default)} videos: pass one per video")
         return tuple(int(s) for s in chosen)
 
     def _of(self, references: Clip) -> list[Table]:
@@ -154,7 +159,8 @@ class Looks:
         device = self.styles.looks.device
         maps = {k: v.to(device) for k, v in references.maps.items()}
         keys = ops.class_of(ops.object_keys(maps, self.spec))
-        return self.styles.tables(ops.to_float(references.frames.to(device)), keys)
+        tables = self.styles.tables(ops.to_float(references.frames.to(device)), keys)
+        return [(names[names >= 0], vectors[names >= 0]) for names, vectors in tables]  # no class, no look
 
     def __call__(self, maps: dict[str, Tensor]) -> Tensor:
         """The map ``style`` of one frame, ``(B, channels, H, W)``."""
@@ -169,6 +175,9 @@ class Looks:
             return drawn
         out = []
         for kinds, own, (names, vectors) in zip(ops.class_of(keys), drawn, self.given, strict=True):
+            if not len(names):
+                out.append(own)
+                continue
             place = torch.searchsorted(names, kinds.flatten()).clamp(max=len(names) - 1)
             known = (names[place] == kinds.flatten()).view(
                 1, *kinds.shape
