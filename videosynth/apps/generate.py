@@ -105,11 +105,9 @@ def generate(options: Options) -> list[Path]:
     longest = max(v.length for v in videos)
     count = longest if options.frames is None else min(longest, options.frames)
     kept = None
+    if options.keep is not None and len(videos) > 1:
+        raise UserError(f"--keep goes with one sequence, but the maps hold {len(videos)}: name one sequence's folder")
     if options.keep is not None:
-        if len(videos) > 1:
-            raise UserError(
-                f"--keep goes with one sequence, but the maps hold {len(videos)}: name one sequence's folder"
-            )
         kept = kept_frames(Path(options.keep), spec.size, options.slice, count)
     begin = beginnings(
         options.first_frame,

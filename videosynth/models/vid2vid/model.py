@@ -204,10 +204,10 @@ class Vid2Vid(VideoModel):
             looks = Looks(self.styles, self.spec, request)
         device = self.device
         smaller = self.generator.active.reduction  # a run that was stopped early paints at the size it was trained at
-        for count, given in enumerate(request.maps):
+        for count, told in enumerate(request.maps):
             if request.frames is not None and count >= request.frames:
                 return
-            maps = needed_maps(given, self.spec, count, len(request.seeds), device)
+            maps = needed_maps(told, self.spec, count, len(request.seeds), device)
             size = next(iter(maps.values())).shape[-2:]
             if smaller > 1:
                 maps = ops.smaller_maps(maps, smaller)
@@ -215,13 +215,12 @@ class Vid2Vid(VideoModel):
                 maps["style"] = looks(maps)
             if state is None:
                 context = request.context
-                if context is not None and smaller > 1:
-                    context = ops.smaller_clip(context, smaller)
+                context = ops.smaller_clip(context, smaller) if context is not None and smaller > 1 else context
                 state = self.start(len(request.seeds), maps, context, request.start == "zeros")
-                if state.frames[-1].shape[-2:] != next(iter(maps.values())).shape[-2:]:
+                given, wanted = (x.shape[-2:] for x in (state.frames[-1], next(iter(maps.values()))))
+                if given != wanted:
                     raise UserError(
-                        f"the first frame is {state.frames[-1].shape[-1]}x{state.frames[-1].shape[-2]} but the maps are "
-                        f"{next(iter(maps.values())).shape[-1]}x{next(iter(maps.values())).shape[-2]}: resize it"
+                        f"the first frame is {given[1]}x{given[0]}, the maps {wanted[1]}x{wanted[0]}: resize it"
                     )
             frame, state = self.cell(maps, state)
             yield frame if smaller == 1 else ops.larger_frame(frame, (size[0], size[1]))
