@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from videosynth.types import UserError
+
 
 class State(NamedTuple):
     """What the cell remembers: ``past`` frames at every active scale and their maps (ids stay ids), oldest first."""
@@ -48,3 +50,10 @@ def moved_on(frames: Tensor, image: Tensor, told: Tensor) -> Tensor:
     """The history ``(B, P, 3, H, W)`` one frame later. Frames before the first one do not exist: it stands in for them."""
     repeated = image.unsqueeze(1).expand_as(frames)
     return torch.where(told.view(-1, 1, 1, 1, 1), torch.cat([frames[:, 1:], image.unsqueeze(1)], dim=1), repeated)
+
+
+def check_size(frames: Tensor, maps: Tensor) -> None:
+    """Raises UserError when a history has another size than the first frame's maps."""
+    given, wanted = frames.shape[-2:], maps.shape[-2:]
+    if given != wanted:
+        raise UserError(f"the first frame is {given[1]}x{given[0]} but the maps are {wanted[1]}x{wanted[0]}: resize it")

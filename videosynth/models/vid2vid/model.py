@@ -23,7 +23,7 @@ from videosynth.losses.perceptual import perceptual_distances
 from videosynth.models.base import Group, Phase, Terms, VideoModel, check_batch, needed_maps
 from videosynth.models.phases import growth, held_then_falling
 from videosynth.models.vid2vid import closeups
-from videosynth.models.vid2vid.memory import Rollout, Seen, State, moved_on, newest
+from videosynth.models.vid2vid.memory import Rollout, Seen, State, check_size, moved_on, newest
 from videosynth.models.vid2vid.networks import Vid2VidGenerator
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
 from videosynth.models.vid2vid.spade import SpadeGenerator
@@ -217,11 +217,7 @@ class Vid2Vid(VideoModel):
                 context = request.context
                 context = ops.smaller_clip(context, smaller) if context is not None and smaller > 1 else context
                 state = self.start(len(request.seeds), maps, context, request.start == "zeros")
-                given, wanted = (x.shape[-2:] for x in (state.frames[-1], next(iter(maps.values()))))
-                if given != wanted:
-                    raise UserError(
-                        f"the first frame is {given[1]}x{given[0]}, the maps {wanted[1]}x{wanted[0]}: resize it"
-                    )
+                check_size(state.frames[-1], next(iter(maps.values())))
             frame, state = self.cell(maps, state)
             yield frame if smaller == 1 else ops.larger_frame(frame, (size[0], size[1]))
 
