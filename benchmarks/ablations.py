@@ -7,6 +7,7 @@ no judges of the row without that term.
     python benchmarks/ablations.py run camvid --root street_camvid/train --network SQUEEZENET --out ablations
     python benchmarks/ablations.py run world --network SQUEEZENET --out ablations
     python benchmarks/ablations.py table ablations > table.md
+    python benchmarks/ablations.py curves ablations camvid curves.svg
 
 Rows that are finished are not run again; a row that was cut off goes on from its checkpoint. ``--row`` picks some.
 """
@@ -244,6 +245,43 @@ def table(folder: Path) -> None:
             cells = [_cell([f["metrics"][n] for f in found]) for n in names]
             cells += [_cell([f[k] for f in found]) for k in ("seconds_per_frame", "memory", "minutes")]
             print(f"| {row}{f' ({len(found)} seeds)' if len(found) > 1 else ''} | " + " | ".join(cells) + " |")
+        real = next(iter(mine.values()))[0]["real"]
+        print("| real video | " + " | ".join(_cell([real[n]]) for n in names) + " | - | - | - |")
+
+
+def curves(folder: Path, data: str, out: Path) -> None:
+    """Perceptual distance against minutes of training, the first seed of every row, as SVG."""
+    found = [json.loads(f.read_text()) for f in sorted(folder.glob(f"{data}-*-0.json"))]
+    found = [f for f in found if f["curve"] and f["row"] in (*ROWS, PICTURES)]
+    points = [p for f in found for p in f["curve"]]
+    if not points:
+        raise SystemExit(f"{folder} holds no curves of {data}")
+    width, height, left, bottom, names = 900, 420, 60, 40, 190
+    longest, low, high = max(m for m, _ in points), min(v for _, v in points), max(v for _, v in points)
+
+    def place(minutes: float, value: float) -> str:
+        x = left + minutes / longest * (width - left - names)
+        return f"{x:.1f},{10 + (high - value) / (high - low) * (height - bottom - 10):.1f}"
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">'
+    ]
+    parts.append(f'<rect width="{width}" height="{height}" fill="white"/>')
+    for k in range(5):
+        value, minutes = low + (high - low) * k / 4, longest * k / 4
+        x, y = place(minutes, value).split(",")
+        parts.append(f'<text x="{left - 8}" y="{y}" text-anchor="end">{value:.2f}</text>')
+        parts.append(f'<text x="{x}" y="{height - 18}" text-anchor="middle">{minutes:.0f}</text>')
+    parts.append(
+        f'<text x="{(left + width - names) / 2}" y="{height - 3}" text-anchor="middle">minutes of training</text>'
+    )
+    ends = sorted(((f["curve"][-1][1], f) for f in found), key=lambda pair: -pair[0])
+    for k, (_, f) in enumerate(ends):
+        colour = f"hsl({360 * k / len(ends):.0f} 70% 40%)"
+        line = " ".join(place(m, v) for m, v in f["curve"])
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(f'<text x="{width - names + 12}" y="{30 + 22 * k}" fill="{colour}">{f["row"]}</text>')
+    out.write_text("\n".join([*parts, "</svg>"]) + "\n")
 
 
 def _cell(values: list[float | None]) -> str:
@@ -265,7 +303,14 @@ def main() -> None:
     r.add_argument("--row", action="append", default=[])
     t = sub.add_parser("table")
     t.add_argument("folder", type=Path)
+    c = sub.add_parser("curves")
+    c.add_argument("folder", type=Path)
+    c.add_argument("data", choices=list(DATA))
+    c.add_argument("out", type=Path)
     o = p.parse_args()
+    if o.verb == "curves":
+        curves(o.folder, o.data, o.out)
+        return
     if o.verb == "table":
         table(o.folder)
         return
