@@ -141,6 +141,7 @@ def _nothing(*_: Any, **__: Any) -> None:
 
 
 def _trunk_name(model: VideoModel) -> str:
+    """The perceptual network of a model by name; a file of weights is not opened, and counted as SqueezeNet."""
     losses = model.arguments.get("losses")
     chosen = losses.get("network") if isinstance(losses, dict) else None
     return chosen if chosen in KINDS else "squeezenet"

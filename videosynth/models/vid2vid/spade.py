@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn.utils import parametrize
 from torch.utils.checkpoint import checkpoint
 
@@ -124,11 +125,10 @@ class SpadeGenerator(nn.Module):
             _ = [m.weight for m in self.modules() if parametrize.is_parametrized(m, "weight")]
         labels = self.embedder(maps[:, -self.map_channels :])
         some = every = False
-        if self.shape.past:
-            try:
-                some, every = bool(known.any()), bool(known.all())
-            except RuntimeError:  # a tensor without content, whose shapes are counted: the longer way is taken
-                some = True
+        if self.shape.past and (known.is_meta or isinstance(known, FakeTensor)):
+            some = True  # shapes without content are counted: the longer way is taken
+        elif self.shape.past:
+            some, every = bool(known.any()), bool(known.all())
         depth = self.shape.downsamples
         flow = mask = warped = None
         conditions: list[Tensor] = []
