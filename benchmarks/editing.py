@@ -4,7 +4,8 @@
 
 On drives of the street world that no training draws from. Rows of the picture: real, edited maps, painted by the first
 run, by the second. Printed: mean gradient of the luminance inside the edited regions (two pixels from their edges), as a
-share of that inside the real regions of the new class: 1 is as sharp as the real thing.
+share of that inside the real regions of the new class: 1 is as sharp as the real thing; ± is the standard deviation over
+the drives.
 """
 
 from __future__ import annotations
@@ -49,23 +50,27 @@ def main() -> None:
     spec = models[0].spec
     changes = read_changes([o.relabel], spec)
     columns: list[list[np.ndarray]] = []
-    painted: list[list[float]] = [[] for _ in models]
+    painted: list[list[np.ndarray]] = [[] for _ in models]  # per drive
     real_ones: list[float] = []
     for drive in range(DRIVE, DRIVE + DRIVES):
         edited = list(relabelled(iterate_world(spec, drive, FRAMES), spec, changes))
         made = [[picture(f.image[0]) for f in m.generate(Request(maps=iter(edited)))] for m in models]
+        gradients: list[list[float]] = [[] for _ in models]
         for t, frame in enumerate(edited):
             real = frame["images"][0].permute(1, 2, 0).numpy()
             changed = frame[CHANGED][0].numpy()
             own = (frame["labels"][0].numpy() == next(iter(changes.values()))) & ~changed
             real_ones += gradient(real)[inside(own)].tolist()
-            for values, frames in zip(painted, made, strict=True):
+            for values, frames in zip(gradients, made, strict=True):
                 values += gradient(frames[t])[inside(changed)].tolist()
             if t == SHOWN:
                 columns.append([real, map_picture(frame, spec), *(frames[t] for frames in made)])
+        for values, one in zip(painted, gradients, strict=True):
+            values.append(np.array(one))
     write_image(o.out, grid([list(row) for row in zip(*columns, strict=True)]))
     for run, values in zip(o.runs, painted, strict=True):
-        print(f"{Path(run).name}: {np.mean(values) / np.mean(real_ones):.2f} of the real sharpness")
+        share, apart = np.concatenate(values).mean() / np.mean(real_ones), [v.mean() for v in values if len(v)]
+        print(f"{Path(run).name}: {share:.2f} ± {np.std(apart) / np.mean(real_ones):.2f} of the real sharpness")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ off the road's (it turns), and where it has at least 40 pixels. Nothing in the m
 
 l1         mean absolute difference to the real pixels, on [0, 1]
 structure  1 - correlation of the luminance with the real one's over the car's pixels (colour and brightness do not count)
+
+``deviation`` is the standard deviation over the drives of the drives' own means. Every further run is compared with the
+first, drive by drive: the mean difference and its standard error.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,9 +37,10 @@ def turning(heading: float) -> bool:
     return 10 <= off <= 80
 
 
-def errors(run: str) -> dict[str, float]:
+def errors(run: str) -> dict[int, np.ndarray]:
+    """``(cars in frames, 2)`` of every drive in which a car turns."""
     model = prepare(load(run), "fp32")
-    l1, structure = [], []
+    found: dict[int, list[tuple[float, float]]] = {}
     for drive in range(DRIVE, DRIVE + DRIVES):
         world = StreetWorld(drive, model.spec.size, model.spec.fps)
         frames = model.generate(Request(seeds=(0,), maps=iterate_world(model.spec, drive, FRAMES)))
@@ -44,10 +49,21 @@ def errors(run: str) -> dict[str, float]:
             for car, heading in world.headings(t).items():
                 here = truth.instances == car
                 if turning(heading) and here.sum() >= PIXELS:
-                    l1.append(float(np.abs(fake[here] - real[here]).mean()))
+                    l1 = float(np.abs(fake[here] - real[here]).mean())
                     together = np.corrcoef(fake[here] @ GREY, real[here] @ GREY)[0, 1]
-                    structure.append(1 - float(np.nan_to_num(together)))
-    return {"l1": float(np.mean(l1)), "structure": float(np.mean(structure)), "cars": len(l1)}
+                    found.setdefault(drive, []).append((l1, 1 - float(np.nan_to_num(together))))
+    return {drive: np.array(values) for drive, values in found.items()}
+
+
+def summary(found: dict[int, np.ndarray], first: dict[int, np.ndarray]) -> dict[str, Any]:
+    every, drives = np.concatenate(list(found.values())), np.stack([v.mean(0) for v in found.values()])
+    apart = drives - np.stack([v.mean(0) for v in first.values()])
+    out: dict[str, Any] = {"cars": len(every), "drives": len(drives)}
+    for k, name in enumerate(("l1", "structure")):
+        error = float(apart[:, k].std(ddof=1) / math.sqrt(len(apart)))
+        out[name] = {"mean": float(every[:, k].mean()), "deviation": float(drives[:, k].std())}
+        out[name] |= {"less first": float(apart[:, k].mean()), "standard error": error}
+    return out
 
 
 def main() -> None:
@@ -55,7 +71,9 @@ def main() -> None:
     p.add_argument("runs", nargs="+")
     p.add_argument("--out", type=Path, required=True)
     o = p.parse_args()
-    report = {Path(run).name: errors(run) for run in o.runs}
+    found = {Path(run).name: errors(run) for run in o.runs}
+    first = found[Path(o.runs[0]).name]
+    report = {name: summary(values, first) for name, values in found.items()}
     write_json(o.out, report)
     for name, values in report.items():
         print(name, values)
