@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from videosynth.models.base import load
 from videosynth.nn.trunks import load_trunk
 
 COMMON = ["--run.sample_every", "0", "--run.checkpoint_every", "40", "--run.metric", "perceptual"]
+_MEASURED = "validation/perceptual"
 CLIP = 8  # frames per clip, in every row
 STEPS = 360
 PICTURE_STEPS = STEPS * CLIP  # pix2pixHD takes one frame a step
@@ -131,20 +133,37 @@ def train(row: str, data: str, seed: int, run: Path, root: str | None, network: 
     return usage.ru_maxrss / 1024
 
 
-def curve(run: Path) -> list[tuple[float, float]]:
-    """(minutes of training, perceptual distance) as the run logged it: of the evaluated frames (camvid), or of another
-    drive that no clip is drawn from (world). Nothing is chosen by it.
+def logged(run: Path) -> list[tuple[float, int, float | None]]:
+    """(minutes of training, step, perceptual distance) of every logged step: the distance is of the evaluated frames
+    (camvid), or of another drive that no clip is drawn from (world). Nothing is chosen by it.
+
+    Time in which the training stood still (it was suspended, or cut off and resumed) does not count: an interval between
+    two logged steps counts for twice the median at most.
     """
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    points: list[tuple[float, float]] = []
+    points: list[tuple[float, int, float | None]] = []  # absolute times first
     for file in sorted((run / "log").glob("events*")):
         events = EventAccumulator(str(file)).Reload()
-        if "validation/perceptual" in events.Tags()["scalars"]:
-            start = events.FirstEventTimestamp()
-            before = points[-1][0] if points else 0.0
-            points += [(before + (e.wall_time - start) / 60, e.value) for e in events.Scalars("validation/perceptual")]
-    # What was measured last is logged again with every later step.
+        names = events.Tags()["scalars"]
+        values = {e.step: e.value for e in events.Scalars(_MEASURED)} if _MEASURED in names else {}
+        tag = next(n for n in names if n.startswith("g"))
+        begin = 0 if not points else points[-1][1]
+        points.append((events.FirstEventTimestamp(), begin, None))
+        points += [(e.wall_time, e.step, values.get(e.step)) for e in events.Scalars(tag) if e.step > begin]
+    per_step = [(b[0] - a[0]) / (b[1] - a[1]) for a, b in pairwise(points) if b[1] > a[1]]
+    usual = float(np.median(per_step)) if per_step else 0.0
+    minutes, found = 0.0, []
+    for k, (when, step, value) in enumerate(points):
+        if k and step > points[k - 1][1]:
+            minutes += min(when - points[k - 1][0], 2 * usual * (step - points[k - 1][1])) / 60
+        found.append((minutes, step, value))
+    return found
+
+
+def curve(run: Path) -> list[tuple[float, float]]:
+    """(minutes of training, perceptual distance), each measurement once: it is logged again with every later step."""
+    points = [(minutes, value) for minutes, _, value in logged(run) if value is not None]
     return [p for k, p in enumerate(points) if not k or p[1] != points[k - 1][1]]
 
 
@@ -214,7 +233,7 @@ def run_row(row: str, data: str, seed: int, root: str | None, network: str, out:
         "real": next(r for r in report["rows"] if r["kind"] == "real")["metrics"],
         "seconds_per_frame": 1 / float(np.mean(speeds)),
         "memory": memory,
-        "minutes": record["wall_seconds"] / 60,
+        "minutes": logged(run)[-1][0],
         "steps": record["steps"],
         "frames": record["frames"],
         "commit": record["commit"],
