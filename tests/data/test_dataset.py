@@ -91,13 +91,19 @@ def test_coarser_labels():
     ids[10:30, 10:40] = 1
     ids[5, 50] = 2  # a single pixel
     ids[11:29:3, 40:46] = 1  # a comb
-    same, other = coarsened([ids, ids], 0.8, seed=3)
+    ((same, other),) = coarsened([[ids, ids]], 0.8, seed=3)
     assert np.array_equal(same, other), "all frames of a clip alike"
     assert set(np.unique(same)) == {0, 1}, "no class appears, specks vanish"
     assert (same == 1)[15:25, 15:35].all()
     edges = [np.abs(np.diff((m == 1).astype(int), axis=0)).sum() for m in (ids, same)]
     assert edges[1] < edges[0], "outlines are shorter"
-    assert not np.array_equal(coarsened([ids], 0.8, seed=4)[0], same)
+    assert not np.array_equal(coarsened([[ids]], 0.8, seed=4)[0][0], same)
+    objects = np.where(ids == 1, 7, 0).astype(np.int32)
+    objects[10:30, 25:] *= 2  # two objects of the class, side by side
+    ((labels,), (instances,)) = coarsened([[ids], [objects]], 0.8, seed=3)
+    assert np.array_equal(labels == 1, instances > 0), "classes and objects keep one outline"
+    assert set(np.unique(instances)) == {0, 7, 14}
+    assert instances.dtype == np.int32
 
 
 def test_coarse_clips_are_drawn_by_share():

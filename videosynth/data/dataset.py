@@ -16,6 +16,7 @@ from videosynth.data.index import Index, Sequence
 from videosynth.data.transforms import (
     Array,
     Geometry,
+    blurred,
     coarsened,
     colour_matrix,
     fitted,
@@ -190,14 +191,24 @@ def assemble(
         matrix = colour_matrix(*draw.colour)
         cut = [recolour(image, matrix) for image in cut]
     clip.frames = stacked(cut).permute(0, 1, 4, 2, 3).contiguous()  # 1 T 3 H W
+    planes = {kind.name: [place.planes(m) for m in maps[kind.name]] for kind in spec.maps}
+    if draw.coarsen:
+        _coarsen(planes, spec, draw)
     for kind in spec.maps:
-        planes = [place.planes(m) for m in maps[kind.name]]
-        # Instances as well: their edges would betray the fine shapes.
-        if kind.kind in ("classes", "instances") and draw.coarsen:
-            planes = coarsened(planes, draw.coarsen, draw.seed)
-        joined = stacked(planes)  # 1 T H W
+        joined = stacked(planes[kind.name])  # 1 T H W
         clip.maps[kind.name] = joined if kind.kind in ("classes", "instances") else joined[:, :, None]
     return clip
+
+
+def _coarsen(planes: dict[str, list[Array]], spec: DataSpec, draw: Draw) -> None:
+    """Classes and instances together, in place; dense maps as far."""
+    ids = [m.name for kind in ("classes", "instances") for m in spec.maps if m.kind == kind]
+    if ids:
+        found = coarsened([planes[name] for name in ids], draw.coarsen, draw.seed)
+        planes.update(zip(ids, found, strict=True))
+    for kind in spec.maps:
+        if kind.name not in ids:
+            planes[kind.name] = blurred(planes[kind.name], draw.coarsen)
 
 
 def _present(sequence: Sequence, kind: str, i: int) -> FrameRef:

@@ -113,19 +113,34 @@ def recolour(image: Array, matrix: NDArray[np.float32]) -> Array:
     return cv2.transform(np.ascontiguousarray(image), matrix)
 
 
-def coarsened(planes: list[Array], strength: float, seed: int) -> list[Array]:
+def coarsened(maps: list[list[Array]], strength: float, seed: int) -> list[list[Array]]:
     """Maps of ids ``H W`` of a clip with rounder, coarser shapes (vid2vid, limitations: finer labels than a person draws).
 
-    Each pixel takes the id that is most frequent around it, where every id counts with a weight of its own, so that some
-    grow and others shrink; all frames are treated alike. ``strength`` in 0..1 sets how far around (up to a twelfth of
-    the height) and how unequal the weights are.
+    ``maps`` are the clip's maps, the classes first: each is a list of frames. Each pixel takes the ids of all maps together that
+    are most frequent around it, so that objects and classes keep one outline; every class counts with a weight of its own, so
+    that some grow and others shrink. All frames are treated alike. ``strength`` in 0..1 sets how far around (up to a twelfth
+    of the height) and how unequal the weights are.
     """
     random = np.random.default_rng(seed)
-    side = 2 * round(strength * planes[0].shape[0] / 24) + 3
+    side = reach(maps[0][0].shape[0], strength)
     weights = 1 + strength * random.uniform(-0.5, 1.0, 256).astype(np.float32)
-    out = []
-    for ids in planes:
-        found = np.unique(ids)
-        shares = [cv2.blur((ids == c).astype(np.float32), (side, side)) * weights[int(c) % 256] for c in found]
-        out.append(found[np.argmax(shares, axis=0)].astype(ids.dtype))
+    out: list[list[Array]] = [[] for _ in maps]
+    for frame in zip(*maps, strict=True):
+        found, where = np.unique(np.stack([ids.ravel() for ids in frame]), axis=1, return_inverse=True)
+        where = where.reshape(frame[0].shape)
+        shares = [cv2.blur((where == k).astype(np.float32), (side, side)) for k in range(found.shape[1])]
+        won = np.argmax([s * weights[int(c) % 256] for s, c in zip(shares, found[0], strict=True)], axis=0)
+        for kept, ids, values in zip(out, frame, found, strict=True):
+            kept.append(values[won].astype(ids.dtype))
     return out
+
+
+def reach(height: int, strength: float) -> int:
+    """Side of the square that coarsening looks at, in pixels."""
+    return 2 * round(strength * height / 24) + 3
+
+
+def blurred(planes: list[Array], strength: float) -> list[Array]:
+    """Dense maps ``H W`` or ``H W C`` as far as :func:`coarsened` goes: their fine edges would betray the shapes."""
+    side = reach(planes[0].shape[0], strength)
+    return [cv2.blur(plane, (side, side)) for plane in planes]

@@ -96,10 +96,10 @@ def write_tracks(root: Path, out: Path, phase: str = "train", teacher: FlowTeach
 
 def _tracks(index: Index, teacher: FlowTeacher) -> Iterator[tuple[str, str, np.ndarray]]:
     decoder = Decoder(index.classes.colours, index.classes.void, index.classes.remap)
+    ids = (r for s in index.sequences for r in s.frames.get("instances", ()) if r is not None)
+    least = THINGS if any(decoder.ids(r, labels=False).max() >= THINGS for r in ids) else 1  # one rule for the data set
     for sequence in index.sequences:
         picture = tracks = classes = None
-        ids = (r for r in sequence.frames.get("instances", ()) if r is not None)
-        least = THINGS if any(decoder.ids(r, labels=False).max() >= THINGS for r in ids) else 1
         new = least
         for i, stem in enumerate(sequence.stems):
             refs = {kind: sequence.at(kind, i) for kind in ("images", "instances", "labels") if kind in sequence.frames}
