@@ -7,6 +7,7 @@ no judges of the row without that term.
     python benchmarks/ablations.py run camvid --root street_camvid/train --network SQUEEZENET --out ablations
     python benchmarks/ablations.py run world --network SQUEEZENET --out ablations
     python benchmarks/ablations.py table ablations > table.md
+    python benchmarks/ablations.py verdicts ablations >> table.md
     python benchmarks/ablations.py curves ablations camvid curves.svg
 
 Rows that are finished are not run again; a row that was cut off goes on from its checkpoint. ``--row`` picks some.
@@ -268,6 +269,36 @@ def table(folder: Path) -> None:
         print("| real video | " + " | ".join(_cell([real[n]]) for n in names) + " | - | - | - |")
 
 
+def verdicts(folder: Path) -> None:
+    """Markdown: does the paper's order hold, full > each ablation > pix2pixHD in coherence (excess warping error), and what
+    does the row do to the perceptual distance? What lies within the span of the full row's seeds is no difference.
+    """
+    for data in DATA:
+        files = [json.loads(f.read_text()) for f in sorted(folder.glob(f"{data}-*.json"))]
+        full = [f["metrics"] for f in files if f["row"] == "full"]
+        pictures = next((f["metrics"]["warping_excess"] for f in files if f["row"] == PICTURES), None)
+        if not full or pictures is None:
+            continue
+        print(f"\n| {data} | full is more coherent | more coherent than pix2pixHD | perceptual distance |")
+        print("|---|---|---|---|")
+        for f in sorted(files, key=lambda f: [*ROWS, PICTURES, COVST, *MORE].index(f["row"])):
+            if f["row"] == "full" or f["row"] in MORE:
+                continue
+            mine = f["metrics"]
+            said = [_against(mine, full, "warping_excess", ("yes", "no, less"))]
+            said.append("-" if f["row"] == PICTURES else "yes" if mine["warping_excess"] < pictures else "no")
+            name = next(n for n in mine if n.startswith("perceptual"))
+            said.append(_against(mine, full, name, ("worse", "better")))
+            print(f"| {f['row']} | " + " | ".join(said) + " |")
+
+
+def _against(mine: dict[str, float], full: list[dict[str, float]], name: str, words: tuple[str, str]) -> str:
+    """``words``: what to say where the row's value is larger, and where it is smaller, than those of the full row's seeds."""
+    known, value = [f[name] for f in full], mine[name]
+    word = words[0] if value > max(known) else words[1] if value < min(known) else "no difference"
+    return f"{word} ({value:.4g} against {min(known):.4g} to {max(known):.4g})"
+
+
 def curves(folder: Path, data: str, out: Path) -> None:
     """Perceptual distance against minutes of training, the first seed of every row, as SVG."""
     found = [json.loads(f.read_text()) for f in sorted(folder.glob(f"{data}-*-0.json"))]
@@ -320,8 +351,8 @@ def main() -> None:
     r.add_argument("--network", required=True)
     r.add_argument("--out", type=Path, required=True)
     r.add_argument("--row", action="append", default=[])
-    t = sub.add_parser("table")
-    t.add_argument("folder", type=Path)
+    for verb in ("table", "verdicts"):
+        sub.add_parser(verb).add_argument("folder", type=Path)
     c = sub.add_parser("curves")
     c.add_argument("folder", type=Path)
     c.add_argument("data", choices=list(DATA))
@@ -330,8 +361,8 @@ def main() -> None:
     if o.verb == "curves":
         curves(o.folder, o.data, o.out)
         return
-    if o.verb == "table":
-        table(o.folder)
+    if o.verb in ("table", "verdicts"):
+        (table if o.verb == "table" else verdicts)(o.folder)
         return
     rows = o.row or [*ROWS, PICTURES, COVST]
     for row, seed in sorted(((r, s) for r in rows for s in SEEDS.get(r, (0,))), key=lambda pair: pair[1]):
