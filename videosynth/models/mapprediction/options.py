@@ -47,7 +47,7 @@ class Losses:
     Attributes:
         classes: cross-entropy of the predicted classes.
         flow: predicted flow against the reference flow, where that is reliable.
-        warp: cross-entropy of the previous real map, warped by the predicted flow.
+        warp: share of the pixels whose class differs between the real map and the previous one, warped by the predicted flow.
     """
 
     classes: float = 1.0
