@@ -39,7 +39,7 @@ from videosynth.types import Request
 from videosynth.video.sheets import side_by_side
 from videosynth.video.write import write_video
 
-DRIVES, FRAMES, SEEDS = 6, 48, (1, 2, 3)
+DRIVES, FRAMES, SEEDS = 12, 48, (1, 2, 3)
 PIXELS, LIFE = 30, 12
 
 Colours = dict[tuple[int, int], dict[int, np.ndarray]]  # (drive, car) -> frame -> RGB
