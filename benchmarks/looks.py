@@ -103,7 +103,7 @@ def with_deviation(found: Colours) -> dict[str, Any]:
     """What is measured over all cars, and the standard deviation of the drives' own values."""
     apart = [{key: life for key, life in found.items() if key[0] == d} for d in sorted({d for d, _ in found})]
     each = [measured(one) for one in apart if len(one) > 1]
-    deviation = {name: float(np.std([e[name] for e in each])) for name in ("drift", "saturation", "spread")}
+    deviation = {name: float(np.nanstd([e[name] for e in each])) for name in ("drift", "saturation", "spread")}
     return {**measured(found), "deviation": deviation}
 
 

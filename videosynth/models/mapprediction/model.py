@@ -145,11 +145,13 @@ class MapPrediction(VideoModel):
         ids = chunk.maps[self.labels.name]
         said: list[Predicted] = []
         moved: list[Tensor] = []
+        real: list[Tensor] = []
         for t in range(chunk.length):
             predicted, state = self.cell(state)
             said.append(predicted)
             moved.append(ops.warp(before, predicted.flow))
             before = self._shares(ids[:, t])
+            real.append(before)
         target = torch.stack([self._index(ids[:, t]) for t in range(chunk.length)], dim=1)
         with self.step("g") as terms:
             if terms.wants("classes"):
@@ -157,8 +159,7 @@ class MapPrediction(VideoModel):
             if terms.wants("warp"):
                 # Not cross-entropy: where a class is absent beside its own border that has a slope of 1 / UNSURE, and a few such
                 # pixels would throw the flow out of the frame.
-                now = torch.stack([self._shares(ids[:, t]) for t in range(chunk.length)], dim=1)
-                terms["warp"] = (torch.stack(moved, dim=1) - now).abs().sum(2).mean() / 2
+                terms["warp"] = (torch.stack(moved, dim=1) - torch.stack(real, dim=1)).abs().sum(2).mean() / 2
             if terms.wants("flow") and chunk.flow is not None and chunk.confidence is not None:
                 terms["flow"] = masked_l1(torch.stack([p.flow for p in said], dim=1), chunk.flow, chunk.confidence)
         return state, before
