@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from videosynth.apps.catalogue import build
-from videosynth.apps.cost import Living, _prepared, _tensors, step_cost, training_cost
+from videosynth.apps.cost import FRAMES, Living, _prepared, _tensors, step_cost, training_cost
 from videosynth.cli import main
 from videosynth.models.pix2pixhd.model import Pix2PixHD
 from videosynth.models.vid2vid.model import Vid2Vid
@@ -85,7 +85,7 @@ def test_the_papers_largest_step_fits_80_gb() -> None:
     model = build("vid2vid/street_paper_2048", device="meta")
     at = model.total_steps - 1
     assert model.phase_at(at).scales == 3
-    assert step_cost(model, (1024, 2048), 1, True, at, 3).memory < 80e9
+    assert step_cost(model, (1024, 2048), 1, True, at, FRAMES).memory < 80e9
 
 
 def test_half_precision_takes_less_memory_and_the_same_work() -> None:

@@ -93,8 +93,6 @@ def test_what_a_trained_run_can_do(footage, capsys):
     found = commands(2)
     assert [c[0] for c in found] == ["generate"] * 4 + ["prepare", "convert"]
     for command in found:
-        if command[-2:] == ["--out", "run"]:
-            command = [*command[:-1], "converted"]
         more = ["--precision", "fp32"] if command[0] == "generate" and "--context" not in command else []
         assert main(command + more) == 0, f"videosynth {' '.join(command)}: {capsys.readouterr().err[-1000:]}"
     assert (footage / "future.mp4").stat().st_size > 0

@@ -103,7 +103,7 @@ def generate(arguments: list[str]) -> None:
         "--relabel", action="append", default=[], metavar="OLD=NEW", help="paint a class as another (repeatable)"
     )
     p.add_argument("--keep", help="real video or pictures: only what --relabel changes is painted, the rest stays")
-    p.add_argument("--feather", type=int, default=2, help="pixels over which painted regions come in (default: 2)")
+    p.add_argument("--feather", type=int, help="pixels over which painted regions come in (default: 2)")
     p.add_argument("--style-seed", type=int, help="another look of all objects (models with looks; default: --seed)")
     p.add_argument("--style-mix", metavar="SEED:SHARE", help="a look on the way to another seed's")
     p.add_argument("--style-from", metavar="DIR", help="the look of this data set's first frame")

@@ -140,6 +140,8 @@ def test_editing_keeps_every_other_pixel(plain, tmp_path, capsys):
     capsys.readouterr()
     for wrong, said in (
         (["--relabel", "1"], "write OLD=NEW"),
+        (["--relabel", "1=0", "--relabel", "1=1"], "name it once"),
+        (["--relabel", "1=0", "--feather", "3"], "pass --keep VIDEO too"),
         (["--relabel", "tree=0"], "no class 'tree'; the data has the ids 0 to 1"),
         (["--keep", str(root / "images" / "s")], "--keep needs --relabel"),
         (["--relabel", "1=0", "--keep", "nowhere"], "no video and no folder"),
@@ -170,6 +172,8 @@ def test_the_future_is_predicted_and_painted(plain, tmp_path, capsys):
         (plain, [*words, "--predictor", str(plain)], "does not predict label maps"),
         (tmp_path / "foreteller", words[:2], "--context needs --frames"),
         (tmp_path / "foreteller", ["--maps", str(root)], "pass --context DIR"),
+        (tmp_path / "foreteller", [*words, "--predictor", "nowhere"], "leave --predictor out"),
+        (tmp_path / "foreteller", [*words, "--fps", "0"], "choose a rate above 0"),
     ):
         assert main(["generate", str(run), *more, "--out", str(tmp_path / "x.mkv")]) == 2
         assert said in capsys.readouterr().err

@@ -36,16 +36,21 @@ def timed(monkeypatch):
     return state, errors
 
 
-def chosen(tmp_path) -> str:
+def chosen(tmp_path, training: int = 0) -> str:
     model = Translation.tiny()
     clip = random_clip(model.spec, 1, 4)
-    return asked(tmp_path, model, clip, 16)
+    return asked(tmp_path, model, clip, 16, training)
 
 
-def asked(tmp_path, model, clip, frames: int) -> str:
+def asked(tmp_path, model, clip, frames: int, training: int = 0) -> str:
     told: list[str] = []
+
+    def loaded() -> Translation:
+        torch.manual_seed(training)
+        return Translation.tiny()
+
     setting, why = precision.choose(
-        Translation.tiny, lambda: request_for(model, clip), (9, 11), frames, tmp_path / "p.json", told.append
+        loaded, lambda: request_for(model, clip), (9, 11), frames, tmp_path / "p.json", told.append
     )
     assert setting in why
     return setting
@@ -57,6 +62,8 @@ def test_the_fastest_faithful_setting_is_taken_and_remembered(timed, tmp_path):
     probes = state["probes"]
     assert chosen(tmp_path) == "bf16"
     assert state["probes"] == probes, "the second time nothing is measured"
+    assert chosen(tmp_path, training=1) == "bf16"
+    assert state["probes"] == 2 * probes, "weights of another training are measured anew"
 
 
 def test_few_frames_are_not_worth_a_probe_and_decide_nothing(timed, tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from videosynth import ops
 from videosynth.data.dataset import ClipDataset, Memory, StoredFlow, iterate
 from videosynth.data.draws import Draw, DrawSettings, draw
 from videosynth.data.layouts import index_folder
@@ -276,6 +277,46 @@ def test_flow_files_of_all_kinds_are_read(tmp_path: Path) -> None:
     (tmp_path / "e.flo").write_bytes(b"nonsense")
     with pytest.raises(UserError, match=r"e.flo cannot be read as flow"):
         Decoder().flow(FrameRef(tmp_path / "e.flo"))
+
+
+def test_dense_maps_that_the_data_set_names(root: Path) -> None:
+    """Normals in RGB as three channels, depth in its own range; a mirrored clip, a streamed video."""
+    for i in range(8):
+        write_image(root / "normals" / f"{i}.png", moving(i)[..., ::-1].copy())
+    assert "normals" not in index_folder(root).types
+    (root / "dataset.yaml").write_text("dense: {normals: {channels: 3}, depth: {range: [0, 128]}}\n")
+    index = index_folder(root)
+    spec = index.spec(SIZE)
+    kinds = {m.name: (m.kind, m.channels, m.range) for m in spec.maps[-2:]}
+    assert kinds == {"depth": ("dense", 1, (0.0, 128.0)), "normals": ("dense", 3, (0.0, 255.0))}
+    assert spec.channels == spec.maps[0].channels + 1 + 1 + 3
+    clip = ClipDataset(index, spec)[plain(start=2, flip=True)]
+    told = clip.maps["normals"]
+    assert (told.shape, told.dtype) == ((1, 3, 3, *SIZE), torch.uint8)
+    assert np.array_equal(told[0, 0].permute(1, 2, 0).numpy(), moving(2)[:, ::-1, ::-1])
+    frame = next(iterate(index, None, spec))
+    assert np.array_equal(frame["normals"][0].permute(1, 2, 0).numpy(), moving(0)[..., ::-1])
+    encoded = ops.encode_maps({k: v[:, 0] for k, v in clip.maps.items()}, spec)
+    assert torch.allclose(encoded[:, -3:], told[:, 0].float() / 255)
+    soft = ClipDataset(index, spec)[plain(start=2, coarsen=1.0)].maps["normals"]
+    assert soft.shape == told.shape
+    assert soft.float().std() < told.float().std()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("dense: [normals]", "must name types of maps"),
+        ("dense: {normals: {channels: 2}}", "channels must be 1"),
+        ("dense: {normals: {range: [1, 0]}}", "two rising numbers"),
+        ("dense: {normals: {depth: 3}}", "takes channels and range"),
+        ("dense: {labels: {}}", "labels is a type of its own"),
+    ],
+)
+def test_dense_maps_that_cannot_be(root: Path, text: str, said: str) -> None:
+    (root / "dataset.yaml").write_text(text)
+    with pytest.raises(UserError, match=said):
+        index_folder(root)
 
 
 def test_depth_of_16_bits_keeps_its_depth(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ def test_growth():
     assert [held_then_falling(s, 100, 0.5) for s in (0, 49, 75, 100)] == [1, 1, 0.5, 0]
 
 
-@pytest.mark.parametrize("kind", ["vid2vid", "pix2pixhd"])
+@pytest.mark.parametrize("kind", ["vid2vid", "looks", "pix2pixhd"])
 def test_in_every_phase_what_trains_moves_and_nothing_else(kind):
-    model = three_scales() if kind == "vid2vid" else Pix2PixHD.tiny()
+    model = Pix2PixHD.tiny() if kind == "pix2pixhd" else three_scales(style=3 if kind == "looks" else 0)
     everything = dict(model.named_parameters())
     seen = set()
     for step in range(model.total_steps):
@@ -88,7 +88,7 @@ def test_in_every_phase_what_trains_moves_and_nothing_else(kind):
         assert watch.touched >= {n for n in everything if not n.startswith(phase.rests)}
         for name, p in everything.items():
             assert torch.equal(p, before[name]) == name.startswith(phase.rests), (phase, name)
-    assert len(seen) == (5 if kind == "vid2vid" else 3)
+    assert len(seen) == (3 if kind == "pix2pixhd" else 5)
 
 
 @pytest.mark.parametrize("kind", ["vid2vid", "pix2pixhd"])

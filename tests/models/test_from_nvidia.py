@@ -15,7 +15,7 @@ from torch import Tensor
 from videosynth.cli import main
 from videosynth.models.base import load
 from videosynth.models.vid2vid.from_nvidia import convert
-from videosynth.types import Clip, Request
+from videosynth.types import Clip, Request, UserError
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +193,13 @@ def test_the_architecture_is_read_off_the_tensors(folder):
             "model_final_w.1.bias has shape",
         ),
         (lambda f: edit(f, lambda s: s.pop("model_down_img.1.weight")), "composite generator"),
+        (lambda f: edit(f, lambda s: s.pop("indv_res.0.conv_block.2.weight")), "foreground_branch.0.body.2.weight"),
+        (lambda f: edit(f, lambda s: s.pop("model_up_img.1.bias")), "image_branch.5.bias"),
+        (lambda f: edit(f, lambda s: s.update({"nonsense.running_mean": torch.zeros(3)})), "nonsense.running_mean"),
+        (
+            lambda f: edit(f, lambda s: s.update({"model_final_w.1.running_var": torch.zeros(3)})),
+            "model_final_w.1.running_var",
+        ),
         (lambda f: torch.save({"opt": [1]}, f / "latest_net_G0.pth"), "something else than tensors"),
     ],
 )
@@ -209,6 +216,27 @@ def edit(folder: Path, change) -> None:
     state = torch.load(folder / "latest_net_G0.pth", weights_only=True)
     change(state)
     torch.save(state, folder / "latest_net_G0.pth")
+
+
+@pytest.mark.parametrize("channels", [1, 3, 6, 15, CLASSES])
+@pytest.mark.parametrize("flow", [True, False])
+def test_faces_poses_and_streets_without_foreground(states, tmp_path, channels, flow):
+    """The other published variants: fewer map channels, no foreground branch, perhaps no flow."""
+    for k, state in enumerate(states):
+        gone = ("indv",) if flow else ("indv", "model_res_flow", "model_up_flow", "model_final_flow", "model_final_w")
+        kept = {n: t for n, t in state.items() if not n.startswith(gone)}
+        kept["model_down_seg.1.weight"] = kept["model_down_seg.1.weight"][:, : 3 * channels].clone()
+        torch.save(kept, tmp_path / f"latest_net_G{k}.pth")
+    model = convert(tmp_path).model
+    assert (model.shape.foreground, model.shape.flow, model.spec.channels) == ((), flow, channels)
+    (kind,) = model.spec.maps
+    size = (1, *SIZE) if kind.kind == "classes" else (1, channels, *SIZE)
+    steps = [{kind.name: torch.full(size, 7 % channels, dtype=torch.uint8)} for _ in range(2)]
+    frames = list(model.generate(Request(seeds=(0,), maps=iter(steps))))
+    assert [f.image.shape for f in frames] == [(1, 3, *SIZE)] * 2
+    assert all(f.image.isfinite().all() for f in frames)
+    with pytest.raises(UserError, match="no foreground branch"):
+        convert(tmp_path, foreground=("13",))
 
 
 def test_norms_without_parameters(states, tmp_path):

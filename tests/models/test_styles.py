@@ -142,6 +142,9 @@ def test_the_look_of_a_reference():
     assert not torch.allclose(plain, like, atol=1e-4)
     again = frames_of(model, replace(request_for(model, clip, seeds=(5,)), references=other))
     assert torch.allclose(like, again, atol=1e-6), "all classes are in the reference: nothing is drawn"
+    there = {"style_other": torch.tensor([1]), "style_mix": torch.tensor([1.0])}
+    away = replace(request_for(model, clip, seeds=(5,)), references=other, latents=there)
+    assert torch.allclose(frames_of(model, away), plain, atol=1e-6), "all the way from the reference to the other seed"
 
 
 def test_looks_that_cannot_be():

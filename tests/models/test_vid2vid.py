@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from videosynth import ops
+from videosynth.models.base import Terms
+from videosynth.models.vid2vid.memory import Rollout
 from videosynth.models.vid2vid.model import Vid2Vid
 from videosynth.models.vid2vid.networks import Vid2VidGenerator
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses, Schedule
@@ -417,6 +419,32 @@ def test_flow_terms_by_hand():
     clip.confidence[:, 2] = 1
     losses = train_steps(tiny(bptt=4), clip, 1).losses[0]
     assert min(losses[f"g/{k}"] for k in ("flow", "warp", "coherence", "mask")) > 0
+
+
+@pytest.mark.parametrize("scales", [1, 2])
+def test_flow_terms_are_those_of_the_paper(scales):
+    """Pictures that are slopes, so that every number can be told: warping by u pixels adds u to the slope."""
+    model = tiny(replace(LOSSES, mask=1.0), {"scales": scales, "flow_scale": 5.0})
+    slope = torch.arange(24.0).view(1, 1, 1, 1, 24).expand(1, 2, 3, 16, 24) / 100
+    real, before, previous = slope + 0.1, slope[:, :1] + 0.2, slope[:, :1] + 0.4
+    drawn = (slope + 0.3).requires_grad_()
+    flow = torch.zeros(1, 2, 2, 16, 24)
+    confidence = torch.full((1, 2, 1, 16, 24), 0.5)
+    chunk = Clip(flow=flow, confidence=confidence)
+    fake = Rollout(drawn, drawn, flow + 0.5, torch.full((1, 2, 1, 16, 24), 0.25), torch.zeros(1, 2, dtype=torch.bool))
+    terms = Terms(dict.fromkeys(("flow", "warp", "coherence", "mask"), 1.0))
+    model._flow_terms(terms, chunk, real, fake, before, previous)
+    found = {name: value.item() for name, value in terms.values.items()}
+    # The frames before: real 0.2 then 0.1, generated 0.4 then 0.3 above the slope. Warped by half a pixel the real ones rise
+    # by 0.005, but for the last column, where the border is repeated.
+    inside, border = (0.105 + 0.005) / 2, (0.1 + 0.0) / 2
+    assert found["flow"] == pytest.approx(0.5 * 0.5 / 2 ** (scales - 1))
+    assert found["mask"] == pytest.approx(0.5 * 0.25)
+    assert found["coherence"] == pytest.approx(0.5 * (0.1 + 0.0) / 2, abs=1e-5)
+    assert found["warp"] == pytest.approx(0.5 * (23 * inside + border) / 24, abs=1e-5)
+    (gradient,) = torch.autograd.grad(terms.values["coherence"], drawn)
+    assert float(gradient[:, 0].abs().sum()) > 0
+    assert float(gradient[:, 0].sum()) < 0, "each frame is drawn to the one before, which is a constant"
 
 
 # bad input

@@ -55,6 +55,20 @@ def test_a_sound_data_set_has_no_findings(root: Path) -> None:
     report.raise_if_errors()
 
 
+def test_a_folder_that_nothing_reads_is_named(root: Path) -> None:
+    for name in ("a", "b"):
+        for i in range(4):
+            write_image(root / "normals" / name / f"{i}.png", noise(i))
+    report = check(root)
+    assert report.ok
+    assert "dense: {normals:" in only(report, "folders that are not read").remedy
+    (root / "dataset.yaml").write_text("classes: 5\nvoid: 255\ndense: {normals: {channels: 3}}\n")
+    assert check(root).findings == []
+    assert "normals: 30x20" in check(root).summary
+    (root / "normals" / "a" / "2.png").write_bytes(b"no")
+    assert only(check(root), "files that cannot be read").file == "normals/a/2.png"
+
+
 def test_stems_that_do_not_match(root: Path) -> None:
     (root / "labels" / "a" / "3.png").unlink()
     write_image(root / "labels" / "a" / "x9.png", ids(0))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 
@@ -34,9 +34,10 @@ def beginnings(
     trust: Iterable[str] = (),
     device: torch.device | None = None,
     changes: dict[int, int] | None = None,
+    chosen_looks: Callable[[DataSpec], dict[str, Any]] = lambda _: {},
 ) -> list[Beginning]:
     """One beginning per sequence of ``maps``: ``chosen`` is own (or None), zeros, the path of a picture, or a run, which
-    paints the maps with the ``changes`` of class ids that the video will have.
+    paints the maps with the ``changes`` of class ids that the video will have, and in its looks where it has some.
 
     Raises:
         UserError: no such picture or run; a run that needs more than maps.
@@ -53,9 +54,10 @@ def beginnings(
         needed = ", ".join(sorted(painter.needs))
         raise UserError(f"{chosen} cannot paint a first frame: it needs {needed}; choose a model that needs maps only")
     painter = painter.to(device or torch.device("cpu"))
+    look = chosen_looks(replace(painter.spec, size=spec.size)) if "latents" in painter.takes else {}
     found = []
     for driving in open_maps(maps, replace(painter.spec, size=spec.size), frames):
         stream = relabelled(driving.frames, painter.spec, changes) if changes else driving.frames
-        first = next(painter.generate(Request(seeds=(seed,), maps=stream)))
+        first = next(painter.generate(Request(seeds=(seed,), maps=stream, **look)))
         found.append(Beginning("own", Clip(frames=ops.to_uint8(first.image).unsqueeze(1).cpu())))
     return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 from jsonargparse import Namespace
+from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
 
 from videosynth.apps.cost import speed, training_cost
@@ -58,9 +59,7 @@ def catalogue(cost: bool = False, only: list[str] | None = None) -> Iterator[str
         yield f"  consumes {needs}; produces {kind.produces}"
         for preset in mine:
             model = build(preset, device="meta")
-            counts = ", ".join(
-                f"{part} {sum(p.numel() for p in module.parameters()):,}" for part, module in model.named_children()
-            )
+            counts = ", ".join(f"{part} {counted(module)}" for part, module in model.named_children())
             height, width = model.spec.size
             yield f"  {preset} ({width}x{height}): {counts}"
             if cost:
@@ -74,6 +73,14 @@ def catalogue(cost: bool = False, only: list[str] | None = None) -> Iterator[str
             "Memory: tensors of the dearest training step, computed. Hours: its multiplications at the speed of a convolution "
             "measured now; norms, copies and everything else come on top."
         )
+
+
+def counted(module: nn.Module) -> str:
+    """Its parameters; of several scales, or critics, those of each: ``411,335,241 + 2,880,489``."""
+    parts = module if isinstance(module, nn.ModuleList) else getattr(module, "scales", None)
+    each = [sum(p.numel() for p in part.parameters()) for part in parts] if isinstance(parts, nn.ModuleList) else []
+    total = sum(p.numel() for p in module.parameters())
+    return " + ".join(f"{n:,}" for n in each) if sum(each) == total and each else f"{total:,}"
 
 
 def _cost_line(preset: str, model: VideoModel) -> str:

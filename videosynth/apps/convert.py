@@ -36,4 +36,5 @@ def convert(kind: str, folder: Path, out: Path, epoch: str, foreground: tuple[st
             f"its maps are drawn from points ({', '.join(drawn)}), which no command draws yet: hand them over in Python"
         )
     else:
-        print(f"next: videosynth generate {out} --maps DIR --out video.mp4")
+        start = "" if kind != "nvidia-vid2vid" else " --first-frame PICTURE_OR_RUN"
+        print(f"next: videosynth generate {out} --maps DIR{start} --out video.mp4")

@@ -31,7 +31,10 @@ def read_changes(words: Iterable[str], spec: DataSpec) -> dict[int, int]:
         old, equals, new = word.partition("=")
         if not equals:
             raise UserError(f"--relabel {word}: write OLD=NEW, such as Tree=Building")
-        changes[kind.class_id(old, "--relabel")] = kind.class_id(new, "--relabel")
+        before, after = kind.class_id(old, "--relabel"), kind.class_id(new, "--relabel")
+        if changes.get(before, after) != after:
+            raise UserError(f"--relabel {word}: {old} is already painted as another class: name it once")
+        changes[before] = after
     return changes
 
 

@@ -67,6 +67,8 @@ def predict(
     painter = None if model.produces == "classes" else model
     if painter is not None and predictor is None:
         raise UserError(f"{run} paints pictures: pass --predictor RUN too, a run that continues the label maps")
+    if painter is None and predictor is not None:
+        raise UserError(f"{run} predicts label maps by itself: leave --predictor out")
     foreteller = model if painter is None else load(str(predictor), trust).to(model.device)
     if foreteller.produces != "classes":
         raise UserError(
@@ -93,7 +95,7 @@ def predict(
     if painter is None and len(targets) > 1:
         targets = [target.with_suffix("") for target in targets]  # folders of PNG: ids are to be read again
     for past, target in zip(found, targets, strict=True):
-        with VideoWriter(target, fps or past.fps or spec.fps) as writer:
+        with VideoWriter(target, fps if fps is not None else past.fps or spec.fps) as writer:
             maps = _continued(foreteller, past.clip, count, seed, labels.name)
             if painter is None:
                 for frame in maps:

@@ -49,8 +49,11 @@ class Options:
     style_from: str | None = None  # a data set folder
     relabel: tuple[str, ...] = ()  # OLD=NEW, classes by name or id
     keep: str | None = None  # real video or folder: only relabelled regions are painted
-    feather: int = 2  # pixels over which they come in
+    feather: int | None = None  # pixels over which they come in
     trust: tuple[str, ...] = ()
+
+
+FEATHER = 2  # pixels
 
 
 def pick_device(name: str) -> torch.device:
@@ -99,7 +102,9 @@ def generate(options: Options) -> list[Path]:
     changes = read_changes(options.relabel, spec)
     if options.keep is not None and not changes:
         raise UserError("--keep needs --relabel OLD=NEW: without a change nothing would be painted")
-    if options.feather < 0:
+    if options.feather is not None and options.keep is None:
+        raise UserError("--feather is the edge of what --keep leaves: pass --keep VIDEO too, or leave it out")
+    if options.feather is not None and options.feather < 0:
         raise UserError(f"--feather must be 0 or more, not {options.feather}")
     videos = open_maps(options.maps, spec, _part(options))
     longest = max(v.length for v in videos)
@@ -119,6 +124,7 @@ def generate(options: Options) -> list[Path]:
         options.trust,
         device,
         changes,
+        lambda spec: looks(options.style_seed, options.style_mix, options.style_from, spec),
     )
     targets = target_files(Path(options.out), [v.name for v in videos])
     rates = (options.fps if options.fps is not None else v.fps or spec.fps for v in videos)
@@ -204,6 +210,7 @@ def _write(
     total = driving.length if options.frames is None else min(driving.length, options.frames)
     stream = relabelled(driving.frames, spec, changes) if changes else driving.frames
     frames: Iterator[dict[str, Tensor]] = itertools.islice(_remember(stream, kept), total)
+    feather = FEATHER if options.feather is None else options.feather
     request = _request(options, spec, frames, beginning)
     start = time.monotonic()
     count = 0
@@ -214,7 +221,7 @@ def _write(
                 real = _real(maps, spec) if driving.real else None
                 writer.write(panels(frame, maps, spec, real))
             elif under is not None:
-                writer.write(blend(picture(frame.image[0]), next(under), maps[CHANGED][0].numpy(), options.feather))
+                writer.write(blend(picture(frame.image[0]), next(under), maps[CHANGED][0].numpy(), feather))
             else:
                 writer.write(picture(frame.image[0]))
             count += 1

@@ -138,7 +138,12 @@ def _timed(model: VideoModel, request: Request) -> tuple[list[torch.Tensor], flo
 
 
 def _key(model: VideoModel, size: tuple[int, int]) -> str:
-    shapes = [(k, tuple(v.shape)) for k, v in model.state_dict().items() if k.split(".")[0] in model.exported]
+    # Sums tell one training's weights from another's.
+    shapes = [
+        (k, tuple(v.shape), float(v.double().sum()))
+        for k, v in model.state_dict().items()
+        if k.split(".")[0] in model.exported
+    ]
     device = torch.cuda.get_device_name() if model.device.type == "cuda" else _processor()
     facts = [type(model).__name__, shapes, size, device, torch.get_num_threads(), torch.__version__]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

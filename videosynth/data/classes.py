@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from videosynth.files import read_json
 from videosynth.types import UserError
 
-KEYS = ("classes", "colours", "void", "fps", "remap")
+KEYS = ("classes", "colours", "void", "fps", "remap", "dense")
 VOID = 255  # the usual id of pixels without a class
 
 # Cityscapes' labelIds (0..33) to its 19 trainIds; the other labelIds are void.
@@ -25,12 +25,23 @@ CITYSCAPES_NAMES = (
 )  # fmt: skip
 
 
+class Dense(NamedTuple):
+    """A type of dense maps: pictures of 1 or 3 channels; ``range`` are the values that become 0 and 1 (None: all that
+    8, or of depth 16, bits can hold).
+    """
+
+    name: str
+    channels: int = 1
+    range: tuple[float, float] | None = None
+
+
 @dataclass(frozen=True)
 class Classes:
     """Names, colours and count of the label classes; ``None`` and empty tuples where nothing is said.
 
     ``void`` is the id of pixels without a class. ``fps`` is in frames per second. ``remap`` are pairs of an id on disk and
-    the id that is meant; ids on disk that it does not name are void.
+    the id that is meant; ids on disk that it does not name are void. ``dense`` are types of dense maps beside ``depth``, or
+    its range.
     """
 
     count: int | None = None
@@ -40,6 +51,7 @@ class Classes:
     fps: float | None = None
     file: Path | None = None
     remap: tuple[tuple[int, int], ...] = ()
+    dense: tuple[Dense, ...] = ()
 
 
 def read_classes(root: Path) -> Classes:
@@ -96,7 +108,8 @@ def _from_yaml(path: Path) -> Classes:
         raise UserError(f"{path}: with remap, void must be an id up to 255, not {void}")
     if remap and void is None:
         void = VOID
-    return Classes(count, names, colours, void, None if fps is None else float(fps), path, remap)
+    dense = _dense(path, data.get("dense"))
+    return Classes(count, names, colours, void, None if fps is None else float(fps), path, remap, dense)
 
 
 def _remap(path: Path, value: Any) -> tuple[tuple[int, int], ...]:
@@ -107,6 +120,29 @@ def _remap(path: Path, value: Any) -> tuple[tuple[int, int], ...]:
     if not isinstance(value, dict) or not all(type(n) is int and 0 <= n <= 255 for pair in value.items() for n in pair):
         raise UserError(f"{path}: remap must be cityscapes, or ids on disk and what they mean such as {{7: 0, 8: 1}}")
     return tuple(value.items())
+
+
+def _dense(path: Path, value: Any) -> tuple[Dense, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: dense must name types of maps, such as {{normals: {{channels: 3}}}}, not {value!r}")
+    found = []
+    for name, facts in value.items():
+        facts = {} if facts is None else facts
+        if not isinstance(facts, dict) or set(facts) - {"channels", "range"}:
+            raise UserError(f"{path}: dense: {name} takes channels and range, such as {{channels: 3, range: [0, 255]}}")
+        channels, ends = facts.get("channels", 1), facts.get("range")
+        if type(channels) is not int or channels not in (1, 3):
+            raise UserError(f"{path}: dense: {name}: channels must be 1 (grey) or 3 (RGB), not {channels!r}")
+        if ends is None:
+            found.append(Dense(str(name), channels))
+            continue
+        numbers = isinstance(ends, list) and all(isinstance(n, int | float) and not isinstance(n, bool) for n in ends)
+        if not numbers or len(ends) != 2 or ends[0] >= ends[1]:
+            raise UserError(f"{path}: dense: {name}: range must be two rising numbers such as [0, 255], not {ends!r}")
+        found.append(Dense(str(name), channels, (float(ends[0]), float(ends[1]))))
+    return tuple(found)
 
 
 def _colours(path: Path, value: Any) -> tuple[tuple[int, int, int], ...]:

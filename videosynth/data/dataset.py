@@ -58,7 +58,7 @@ class Memory:
 
 
 class FrameLoader:
-    """Frames and maps of an index, decoded and resized: image ``H W 3`` uint8, ids ``H W``, dense ``H W``."""
+    """Frames and maps of an index, decoded and resized: image ``H W 3`` uint8, ids ``H W``, dense ``H W`` or ``C H W``."""
 
     def __init__(self, index: Index, spec: DataSpec, memory: Memory | None = None) -> None:
         labels = spec.map("classes")
@@ -86,9 +86,10 @@ class FrameLoader:
 
         def make() -> Array:
             if kind.kind == "dense":
-                dense = self.decoder.dense(ref)
+                dense = self.decoder.dense(ref, kind.channels)
                 dense = dense if dense.dtype == np.uint8 else dense.astype(np.float32)
-                return resize_image(dense, fitted((dense.shape[0], dense.shape[1]), box, self.spec.fit))
+                dense = resize_image(dense, fitted((dense.shape[0], dense.shape[1]), box, self.spec.fit))
+                return dense if dense.ndim == 2 else np.ascontiguousarray(dense.transpose(2, 0, 1))
             ids = self.decoder.ids(ref, labels=kind.kind == "classes")
             ids = resize_ids(ids, fitted((ids.shape[0], ids.shape[1]), box, self.spec.fit))
             if kind.kind == "instances":
@@ -178,7 +179,8 @@ def assemble(
     maps: dict[str, list[Array]],
     pairs: list[tuple[Array, Array]] | None,
 ) -> Clip:
-    """Cut, mirror and recolour resized frames (``H W 3``), maps (``H W``) and flow with confidence as a draw says.
+    """Cut, mirror and recolour resized frames (``H W 3``), maps (``H W``, dense ones also ``C H W``) and flow with
+    confidence as a draw says.
 
     ``pairs`` has one entry less than there are frames: the first frame's flow would lead out of the clip.
     """
@@ -195,8 +197,9 @@ def assemble(
     if draw.coarsen:
         _coarsen(planes, spec, draw)
     for kind in spec.maps:
-        joined = stacked(planes[kind.name])  # 1 T H W
-        clip.maps[kind.name] = joined if kind.kind in ("classes", "instances") else joined[:, :, None]
+        joined = stacked(planes[kind.name])  # 1 T H W, or 1 T C H W
+        grey = kind.kind not in ("classes", "instances") and joined.dim() == 4
+        clip.maps[kind.name] = joined[:, :, None] if grey else joined
     return clip
 
 
@@ -250,8 +253,9 @@ def _stream(sequence: Sequence, loader: FrameLoader, images: bool) -> Iterator[d
         for kind in loader.spec.maps:
             ref = _present(sequence, kind.name, i)
             array = _centre(loader.map(ref, kind, size), size)
-            joined = stacked([array])[0]  # 1 H W
-            frame[kind.name] = joined if kind.kind in ("classes", "instances") else joined[None]
+            joined = stacked([array])[0]  # 1 H W, or 1 C H W
+            grey = kind.kind not in ("classes", "instances") and joined.dim() == 3
+            frame[kind.name] = joined[None] if grey else joined
         picture = sequence.at("images", i) if images else None
         if picture is not None:
             image = loader.image(picture, size)

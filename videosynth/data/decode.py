@@ -97,15 +97,19 @@ class Decoder:
         values = quick_ids(ref.path)
         return read_ids(ref.path, colours, void) if values is None else values
 
-    def dense(self, ref: FrameRef) -> NDArray[np.uint8] | NDArray[np.uint16]:
-        """H W, 8 or 16 bits. A grey picture that was stored as RGB gives its first channel."""
+    def dense(self, ref: FrameRef, channels: int = 1) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """H W, 8 or 16 bits, or H W 3 of 8 bits. A grey picture that was stored as RGB gives its first channel."""
         if ref.position is not None:
-            return np.ascontiguousarray(self._video(ref.path)[ref.position][..., 0])
+            picture = self._video(ref.path)[ref.position]
+            return np.ascontiguousarray(picture[..., 0] if channels == 1 else picture)
         image_size(ref.path)  # a damaged file is named here
         with Image.open(ref.path) as picture:
             deep = picture.mode.startswith("I")
+        if deep and channels != 1:
+            raise UserError(f"{ref.path} is grey, {channels} channels are named in dataset.yaml: correct one of them")
         if not deep:
-            return np.ascontiguousarray(read_image(ref.path)[..., 0])
+            picture = read_image(ref.path)
+            return np.ascontiguousarray(picture[..., 0] if channels == 1 else picture)
         values = read_ids(ref.path)
         if values.size and not 0 <= values.min() <= values.max() <= 65535:
             raise UserError(f"{ref.path} holds values beyond 16 bits: store 8-bit or 16-bit grey")

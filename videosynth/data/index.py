@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from videosynth.data.classes import VOID, Classes
+from videosynth.data.classes import VOID, Classes, Dense
 from videosynth.data.decode import Decoder, FrameRef
 from videosynth.types import DataSpec, MapSpec, UserError
 
@@ -127,12 +127,23 @@ class Index:
             maps.append(self.labels())
         if "instances" in self.types:
             maps.append(MapSpec("instances", "instances", 1))
-        if "depth" in self.types:
-            ref = next(r for s in self.sequences for r in s.frames["depth"] if r is not None)
-            deep = Decoder().dense(ref).dtype != "uint8"
-            maps.append(MapSpec("depth", "dense", 1, range=(0.0, 65535.0 if deep else 255.0)))
+        maps += [self._dense(name) for name in self.dense_types]
         default = DataSpec()
         return DataSpec(tuple(maps), (size[0], size[1]), self.fps or default.fps, fit)
+
+    @property
+    def dense_types(self) -> tuple[str, ...]:
+        """Those of :attr:`types` that are dense maps: depth, and what ``dataset.yaml`` names."""
+        named = {"depth", *(d.name for d in self.classes.dense)}
+        return tuple(kind for kind in self.types if kind in named)
+
+    def _dense(self, name: str) -> MapSpec:
+        told = next((d for d in self.classes.dense if d.name == name), Dense(name))
+        if told.range is not None:
+            return MapSpec(name, "dense", told.channels, range=told.range)
+        ref = next(r for s in self.sequences for r in s.frames[name] if r is not None)
+        deep = Decoder().dense(ref, told.channels).dtype != "uint8"
+        return MapSpec(name, "dense", told.channels, range=(0.0, 65535.0 if deep else 255.0))
 
     def fingerprint(self) -> str:
         """A hash of sequence names, frame names and file sizes: equal for equal copies of a data set."""

@@ -54,8 +54,10 @@ def _entries(folder: Path) -> list[Path]:
     return sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: natural_key(p.name))
 
 
-def _types(folder: Path, phase: str) -> tuple[str, Found]:
-    """The layout's name and the data types found directly in a folder; ("", {}) when there are none."""
+def _types(folder: Path, phase: str, dense: Collection[str]) -> tuple[str, Found]:
+    """The layout's name and the data types found directly in a folder; ("", {}) when there are none. ``dense``: types that
+    the data set names beside the known ones.
+    """
     own: Found = {}
     imaginaire: Found = {}
     nvidia: Found = {}
@@ -67,7 +69,10 @@ def _types(folder: Path, phase: str) -> tuple[str, Found]:
             name = entry.stem
         else:
             continue
-        if name in _OWN:
+        if name in dense:
+            for layout in (own, imaginaire):
+                layout.setdefault(name, entry)
+        elif name in _OWN:
             own.setdefault(_OWN[name], entry)
         base = name.partition("-")[0]
         if base in _IMAGINAIRE:
@@ -76,6 +81,8 @@ def _types(folder: Path, phase: str) -> tuple[str, Found]:
         head, _, tail = name.rpartition("_")
         if head == phase and tail in _NVIDIA:
             nvidia.setdefault(_NVIDIA[tail], entry)
+        elif head == phase and tail in dense:
+            nvidia.setdefault(tail, entry)
     if nvidia:
         return "NVIDIA/vid2vid", nvidia
     if foreign:
@@ -106,21 +113,27 @@ def scan_folder(root: Path | str, phase: str = "train", needs: Collection[str] =
         raise UserError(f"{root} does not exist: give the folder of a data set")
     if not root.is_dir():
         raise UserError(f"{root} is a file: give the folder of a data set")
-    layout, found = _types(root, phase)
+    classes = read_classes(root)
+    dense = [d.name for d in classes.dense]
+    known = [t for t in TYPES if t != "depth"]
+    wrong = next((name for name in dense if name in known), None)
+    if wrong is not None:
+        raise UserError(f"{classes.file}: dense: {wrong} is a type of its own: choose another name for dense maps")
+    layout, found = _types(root, phase, dense)
     if found:
         sequences = _sequences(root.resolve().name, found, needs)
     else:
         layout = "sequence first"
         sequences = []
         for folder in (e for e in _entries(root) if e.is_dir()):
-            _, inner = _types(folder, phase)
+            _, inner = _types(folder, phase, dense)
             found = found or inner
             for sequence in _sequences("", inner, needs):
                 name = f"{folder.name}/{sequence.name}" if sequence.name else folder.name
                 sequences.append(replace(sequence, name=name))
     if not sequences:
         raise UserError(_unknown(root, found))
-    return Index(root, layout, tuple(sequences), read_classes(root))
+    return Index(root, layout, tuple(sequences), classes)
 
 
 def _unknown(root: Path, found: Found) -> str:
@@ -171,7 +184,8 @@ def _tracks(kind: str, entry: Path) -> dict[str, list[Path] | Path]:
 
 def _sequences(flat_name: str, found: Found, needs: Collection[str]) -> list[Sequence]:
     """Pair the tracks of all types by sequence name."""
-    by_type = {kind: _tracks(kind, found[kind]) for kind in TYPES if kind in found}
+    order = [*(kind for kind in TYPES if kind in found), *sorted(set(found) - set(TYPES))]
+    by_type = {kind: _tracks(kind, found[kind]) for kind in order}
     names = sorted({name for tracks in by_type.values() for name in tracks}, key=natural_key)
     sequences = []
     for name in names:

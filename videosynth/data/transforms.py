@@ -141,6 +141,10 @@ def reach(height: int, strength: float) -> int:
 
 
 def blurred(planes: list[Array], strength: float) -> list[Array]:
-    """Dense maps ``H W`` or ``H W C`` as far as :func:`coarsened` goes: their fine edges would betray the shapes."""
-    side = reach(planes[0].shape[0], strength)
-    return [cv2.blur(plane, (side, side)) for plane in planes]
+    """Dense maps ``H W`` or ``C H W`` as far as :func:`coarsened` goes: their fine edges would betray the shapes."""
+    side = reach(planes[0].shape[-2], strength)
+
+    def soft(plane: Array) -> Array:
+        return cv2.blur(plane, (side, side)) if plane.ndim == 2 else np.stack([soft(channel) for channel in plane])
+
+    return [soft(plane) for plane in planes]

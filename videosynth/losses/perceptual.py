@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
+
+WIDEST = 1024  # pixels
 
 
 class Trunk(Protocol):
@@ -32,15 +35,22 @@ def perceptual(fake: Sequence[Tensor], real: Sequence[Tensor], weights: Sequence
 
 
 def perceptual_distances(trunk: Trunk, fakes: Sequence[Tensor], real: Tensor, recompute: bool = False) -> list[Tensor]:
-    """:func:`perceptual` of each of several fakes to the same real pictures, all B 3 H W in [-1, 1]. ``recompute``: the
-    network's maps are not kept for the backward pass (less memory, more time).
+    """:func:`perceptual` of each of several fakes to the same real pictures, all B 3 H W in [-1, 1]; wider ones than 1024 are
+    halved first, as the public codes do. ``recompute``: the network's maps are not kept for the backward pass (less memory,
+    more time).
     """
     with torch.no_grad():
-        target = trunk(real)
+        target = trunk(_halved(real))
 
     def distance(fake: Tensor) -> Tensor:
-        return perceptual(trunk(fake), target, trunk.weights)
+        return perceptual(trunk(_halved(fake)), target, trunk.weights)
 
     if recompute:
         return [typing.cast(Tensor, checkpoint(distance, fake, use_reentrant=False)) for fake in fakes]
     return [distance(fake) for fake in fakes]
+
+
+def _halved(pictures: Tensor) -> Tensor:
+    while pictures.shape[-1] > WIDEST:
+        pictures = F.avg_pool2d(pictures, 2)
+    return pictures

@@ -14,13 +14,13 @@ from PIL import Image
 from videosynth.data.decode import Decoder, FrameRef
 from videosynth.data.index import VOID, Index, some
 from videosynth.data.index import Sequence as Frames
-from videosynth.data.layouts import scan_folder
+from videosynth.data.layouts import TYPES, scan_folder
 from videosynth.prepare.report import Report
 from videosynth.types import UserError
-from videosynth.video.images import image_size, read_image
+from videosynth.video.images import IMAGE_SUFFIXES, image_size, read_image
 
 SAMPLE = 200  # files of a type whose pixels are read
-PICTURES = ("images", "labels", "instances", "depth")
+PICTURES = ("images", "labels", "instances")  # and dense maps
 TRAIN_IDS, LABEL_IDS = 19, 34  # classes of the two numberings of Cityscapes
 _DECODING = (OSError, SyntaxError, ValueError, EOFError)
 
@@ -64,9 +64,10 @@ def _summary(report: Report, index: Index, broken: set[FrameRef]) -> None:
     report.summary.append(
         f"layout: {index.layout}, {_count(len(index.sequences), 'sequence')}, {_count(total, 'frame')}"
     )
+    pictures = _pictures(index)
     for kind in index.types:
         firsts = [next((r for r in s.frames[kind] if r is not None and r not in broken), None) for s in index.sequences]
-        sizes = sorted({_size(r) for r in firsts if r is not None}) if kind in PICTURES else []
+        sizes = sorted({_size(r) for r in firsts if r is not None}) if kind in pictures else []
         shown = some([_shape(size) for size in sizes], 3)
         labels = index.labels() if kind == "labels" and report.ok else None
         classes = "" if labels is None else f", {_count(labels.channels, 'class', 'es')}"
@@ -74,6 +75,10 @@ def _summary(report: Report, index: Index, broken: set[FrameRef]) -> None:
         report.summary.append(f"{kind}: {shown}{classes}{void}" if shown else kind)
     if index.fps is not None:
         report.summary.append(f"fps: {index.fps:g}")
+
+
+def _pictures(index: Index) -> tuple[str, ...]:
+    return (*PICTURES, "depth", *(d.name for d in index.classes.dense if d.name != "depth"))
 
 
 def _count(n: int, word: str, plural: str = "s") -> str:
@@ -91,9 +96,22 @@ def _types(report: Report, index: Index, needs: Sequence[str]) -> None:
             what = f"has no {kind}, which other sequences have"
             remedy = f"add its {kind}, or remove the sequence"
             report.add("error", "a sequence lacks a type", f"sequence {sequence.name}", what, remedy)
+    _unread(report, index, everywhere)
     if everywhere == {"images"}:
         what = "there are images only: models that are driven by maps cannot be trained"
         report.add("info", "no maps", "", what, "put label maps under labels/<sequence>/ if you want them")
+
+
+def _unread(report: Report, index: Index, everywhere: set[str]) -> None:
+    """Folders of pictures beside the types that nothing reads."""
+    if index.layout != "videosynth":
+        return
+    for folder in sorted(p for p in index.root.iterdir() if p.is_dir() and not p.name.startswith(".")):
+        known = folder.name in everywhere or folder.name in (*TYPES, "masks")
+        if not known and any(p.suffix.lower() in IMAGE_SUFFIXES for p in folder.rglob("*")):
+            what = "is no type of data that is known: it is not read"
+            remedy = f"nothing, or name it in dataset.yaml, such as dense: {{{folder.name}: {{channels: 3}}}}"
+            report.add("info", "folders that are not read", folder, what, remedy)
 
 
 def _matching(report: Report, index: Index) -> None:
@@ -158,11 +176,12 @@ def _whole(path: Path) -> bool:
 def _files(report: Report, index: Index) -> set[FrameRef]:
     """Headers and endings of all files, sizes and modes. Returns the frames that cannot be read."""
     broken: set[FrameRef] = set()
+    pictures = _pictures(index)
     for sequence in index.sequences:
         first: dict[str, tuple[int, int]] = {}
         for i in range(len(sequence)):
             sizes: dict[str, tuple[int, int]] = {}
-            for kind in (k for k in PICTURES if k in sequence.frames):
+            for kind in (k for k in pictures if k in sequence.frames):
                 ref = sequence.at(kind, i)
                 size = None if ref is None or (ref.position or 0) > 0 else _header(report, ref, kind, index)
                 if ref is not None and size is None and not (ref.position or 0):
@@ -192,7 +211,7 @@ def _same_sizes(report: Report, sequence: Frames, i: int, sizes: dict[str, tuple
         if abs(size[0] * image[1] / (size[1] * image[0]) - 1) < 0.02:
             report.add("warning", f"{kind} and images differ in size", ref.path, what, "they are scaled to each other")
         else:
-            level = "warning" if kind == "depth" else "error"
+            level = "error" if kind in PICTURES else "warning"
             remedy = "make both of one size: maps are stretched over the image"
             report.add(level, f"{kind} and images differ in shape", ref.path, what, remedy)
 
@@ -248,14 +267,14 @@ def _pixels(report: Report, index: Index, broken: set[FrameRef], thorough: bool)
     decoder = Decoder(index.classes.colours, index.classes.void, index.classes.remap)
     found: dict[int, FrameRef] = {}
     seen = total = 0
-    for kind in (k for k in PICTURES if k in index.types):
+    for kind in (k for k in _pictures(index) if k in index.types):
         refs = [r for r in _refs(index, kind) if r not in broken and not _named(report, r, bad)]
         for ref in refs if thorough else refs[:: -(-len(refs) // SAMPLE) or 1]:
             try:
                 if kind == "images":
                     decoder.image(ref)
-                elif kind == "depth":
-                    decoder.dense(ref)
+                elif kind not in PICTURES:
+                    decoder.dense(ref, next((d.channels for d in index.classes.dense if d.name == kind), 1))
                 else:
                     ids = decoder.ids(ref, labels=kind == "labels")
                     if kind == "labels":

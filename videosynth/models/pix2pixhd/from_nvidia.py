@@ -11,15 +11,13 @@ import re
 from itertools import count
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from videosynth.models.base import Converted, read_pickled_tensors
+from videosynth.models.foreign import completed, placed
 from videosynth.models.pix2pixhd.model import Pix2PixHD
 from videosynth.models.pix2pixhd.options import GeneratorShape, Losses
 from videosynth.types import DataSpec, MapSpec, UserError
-
-_STATISTICS = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
 
 
 def convert(folder: Path, epoch: str = "latest", foreground: tuple[str, ...] | None = None) -> Converted:
@@ -43,26 +41,10 @@ def convert(folder: Path, epoch: str = "latest", foreground: tuple[str, ...] | N
     spec = DataSpec(maps=(MapSpec("labels", "classes", classes),), size=(width // 2, width))
     model = Pix2PixHD(spec, shape, losses=Losses(network="none", perceptual=0.0))
     wanted = model.generator.state_dict()
-    found: dict[str, Tensor] = {"active.trained": wanted["active.trained"]}
-    unused = 0
-    for name, tensor in state.items():
-        if _STATISTICS.search(name):
-            unused += 1
-            continue
-        ours = _our_name(name, shape)
-        if ours not in wanted or wanted[ours].shape != tensor.shape:
-            what = "has no place" if ours not in wanted else f"has shape {tuple(tensor.shape)}"
-            raise UserError(f"{path}: the tensor {name} {what} in the model that the other tensors describe")
-        found[ours] = tensor.float()
+    found, unused = placed(path, state, wanted, lambda name: _our_name(name, shape))
+    found["active.trained"] = wanted["active.trained"]
     resting = tuple(f"heads.{k}." for k in range(shape.scales - 1))
-    for name, tensor in wanted.items():
-        if name in found:
-            continue
-        norm = wanted[f"{name.rpartition('.')[0]}.weight"].dim() == 1
-        if not norm and not name.startswith(resting):
-            raise UserError(f"{path}: no tensor for {name}")
-        found[name] = torch.ones_like(tensor) if norm and name.endswith("weight") else torch.zeros_like(tensor)
-    model.generator.load_state_dict(found)
+    model.generator.load_state_dict(completed(found, wanted, path, resting))
     return Converted(model.eval(), {"running statistics of norms (never used)": unused})
 
 

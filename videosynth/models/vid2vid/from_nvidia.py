@@ -10,23 +10,23 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from videosynth.models.base import Converted, read_pickled_tensors
+from videosynth.models.foreign import completed, placed
 from videosynth.models.vid2vid.model import Vid2Vid
 from videosynth.models.vid2vid.options import GeneratorShape, Losses
 from videosynth.types import DataSpec, MapSpec, UserError
 
 CITYSCAPES_IDS = 35  # labelIds and the licence plate
 CAR = "26"  # the foreground of the street models (option fg_labels, which the weights do not tell)
-_UNUSED = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
 _BRANCHES = {"img": "image", "flow": "flow"}
 _HEADS = {"final_img": "image_head", "final_flow": "flow_head", "final_w": "mask_head"}
 
 
-def convert(folder: Path, epoch: str = "latest", foreground: tuple[str, ...] = (CAR,)) -> Converted:
-    """Build the model that ``{epoch}_net_G*.pth`` in ``folder`` hold the weights of.
+def convert(folder: Path, epoch: str = "latest", foreground: tuple[str, ...] | None = None) -> Converted:
+    """Build the model that ``{epoch}_net_G*.pth`` in ``folder`` hold the weights of; ``foreground``: None is the street
+    models' car.
 
     Raises:
         UserError: no such files; a file that is damaged; a tensor that has no place, or a place without a tensor.
@@ -39,22 +39,12 @@ def convert(folder: Path, epoch: str = "latest", foreground: tuple[str, ...] = (
     found: dict[str, Tensor] = {"active.trained": wanted["active.trained"]}
     unused = 0
     for index, (path, state) in enumerate(zip(files, states, strict=True)):
-        for name, tensor in state.items():
-            if _UNUSED.search(name):
-                unused += 1
-                continue
-            ours = f"scales.{index}.{our_name(path, name, shape, index)}"
-            if ours not in wanted or wanted[ours].shape != tensor.shape:
-                what = "has no place" if ours not in wanted else f"has shape {tuple(tensor.shape)}"
-                raise UserError(f"{path}: the tensor {name} {what} in the model that the other tensors describe")
-            found[ours] = tensor.float()
-    for name, tensor in wanted.items():
-        if name not in found:
-            if not _is_norm(name, wanted):
-                raise UserError(f"{files[0].parent}: no tensor for {name}; are files of one training missing?")
-            # Trained with --norm instance: norms without parameters.
-            found[name] = torch.ones_like(tensor) if name.endswith("weight") else torch.zeros_like(tensor)
-    model.generator.load_state_dict(found)
+        here, statistics = placed(
+            path, state, wanted, lambda n, p=path, k=index: f"scales.{k}.{our_name(p, n, shape, k)}"
+        )
+        found |= here
+        unused += statistics
+    model.generator.load_state_dict(completed(found, wanted, files[0].parent))
     return Converted(model.eval(), {"running statistics of batch norms (never used, spec 1.8)": unused})
 
 
@@ -78,7 +68,7 @@ def scale_files(folder: Path, epoch: str) -> list[Path]:
 
 
 def read_shape(
-    files: list[Path], states: list[dict[str, Tensor]], foreground: tuple[str, ...]
+    files: list[Path], states: list[dict[str, Tensor]], foreground: tuple[str, ...] | None
 ) -> tuple[GeneratorShape, DataSpec]:
     """The architecture, read off the tensors.
 
@@ -101,19 +91,26 @@ def read_shape(
         else 3
     )
     has_foreground = "indv_down.1.weight" in state
+    if foreground is not None and not has_foreground:
+        raise UserError(f"--foreground: {files[0]} has no foreground branch: leave the option out")
     shape = GeneratorShape(
         width=first.shape[0],
         downsamples=downsamples,
         blocks=blocks,
         scales=len(states),
         finer_blocks=finer,
-        foreground=foreground if has_foreground else (),
+        foreground=(foreground or (CAR,)) if has_foreground else (),
         past=past,
         flow="model_final_flow.1.weight" in state,
     )
     per_frame = first.shape[1] // (past + 1)
     side = 2 ** (len(states) - 1)
-    return shape, DataSpec(maps=_maps(files[0], per_frame), size=(256 * side, 512 * side))
+    spec = DataSpec(maps=_maps(files[0], per_frame), size=(256 * side, 512 * side))
+    labels = spec.map("classes")
+    if labels is not None:
+        for name in shape.foreground:
+            labels.class_id(name, "--foreground")
+    return shape, spec
 
 
 def _maps(path: Path, channels: int) -> tuple[MapSpec, ...]:
@@ -158,8 +155,3 @@ def our_name(path: Path, name: str, shape: GeneratorShape, scale: int) -> str:
     if kind[2] == "up" and scale == 0:  # at the coarsest scale the blocks before are a module of their own
         before = shape.blocks if kind[1] == "indv" else shape.blocks // 2
     return f"{branch}.{before + int(place)}.{tail}"
-
-
-def _is_norm(name: str, wanted: dict[str, Tensor]) -> bool:
-    """Whether a tensor of ours belongs to a norm: its weight has one dimension."""
-    return wanted[f"{name.rpartition('.')[0]}.weight"].dim() == 1

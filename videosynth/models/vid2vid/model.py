@@ -250,13 +250,15 @@ class Vid2Vid(VideoModel):
             length = min(s.clip_length * 2**doublings, max(s.clip_longest, s.clip_length))
         height, width = self.spec.size
         missing = scales - grown.scales
+        looks = ["styles.encoder"] if grown.alone and self.shape.style else []  # what the resting scales look at
+        rests = [*(f"generator.{name}" for name in self.generator.resting(grown.scales, grown.alone)), *looks]
         return Phase(
             clip_length=length,
             bptt=s.bptt,
             lr=held_then_falling(step, s.steps, s.decay_from) * s.lr_finer ** (grown.scales - 1),
             size=(max(height >> missing, 1), max(width >> missing, 1)) if scales > 1 else None,
             scales=grown.scales,
-            rests=tuple(f"generator.{name}" for name in self.generator.resting(grown.scales, grown.alone)),
+            rests=tuple(rests),
         )
 
     def training_step(self, clip: Clip, _: Any) -> None:

@@ -130,7 +130,7 @@ def check_latents(request: Request) -> None:
 
 
 class Looks:
-    """The looks of one request's videos: from a reference clip, drawn by seeds, or between two seeds.
+    """The looks of one request's videos: from a reference clip, drawn by seeds, or between those and another seed's.
 
     ``request.latents`` may hold ``style_seeds`` ``(B,)`` (default: the request's seeds), ``style_other`` ``(B,)`` seeds and
     ``style_mix`` ``(B,)`` in [0, 1]: how far the looks lie from the first to the other.
@@ -167,20 +167,23 @@ class Looks:
         keys = ops.object_keys(maps, self.spec)
         if keys.is_meta:  # shapes without content are counted
             return torch.zeros(keys.shape[0], self.styles.channels, *keys.shape[1:], device="meta")
-        drawn = self.styles.drawn(keys, self.seeds, self.cache)
+        looks = self.styles.drawn(keys, self.seeds, self.cache)
+        if self.given is not None:
+            looks = self._like(self.given, keys, looks)
         if self.other is not None:
             other = self.styles.drawn(keys, self.other, self.other_cache)
-            drawn = torch.lerp(drawn, other, self.mix.to(drawn).view(-1, 1, 1, 1))
-        if self.given is None:
-            return drawn
+            looks = torch.lerp(looks, other, self.mix.to(looks).view(-1, 1, 1, 1))
+        return looks
+
+    @staticmethod
+    def _like(given: list[Table], keys: Tensor, drawn: Tensor) -> Tensor:
+        """Classes that the reference has look as there; the others as they were drawn."""
         out = []
-        for kinds, own, (names, vectors) in zip(ops.class_of(keys), drawn, self.given, strict=True):
+        for kinds, own, (names, vectors) in zip(ops.class_of(keys), drawn, given, strict=True):
             if not len(names):
                 out.append(own)
                 continue
             place = torch.searchsorted(names, kinds.flatten()).clamp(max=len(names) - 1)
-            known = (names[place] == kinds.flatten()).view(
-                1, *kinds.shape
-            )  # classes that the reference lacks are drawn
+            known = (names[place] == kinds.flatten()).view(1, *kinds.shape)
             out.append(torch.where(known, vectors[place].T.view_as(own), own))
         return torch.stack(out)
