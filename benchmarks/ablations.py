@@ -6,6 +6,7 @@ no judges of the row without that term.
 
     python benchmarks/ablations.py run camvid --root street_camvid/train --network SQUEEZENET --out ablations
     python benchmarks/ablations.py run world --network SQUEEZENET --out ablations
+    python benchmarks/ablations.py speed camvid --root street_camvid/train --out ablations    # on an idle machine
     python benchmarks/ablations.py table ablations > table.md
     python benchmarks/ablations.py verdicts ablations >> table.md
     python benchmarks/ablations.py curves ablations camvid curves.svg
@@ -21,7 +22,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -190,29 +191,50 @@ def covst(pictures: Maker, share: float = 0.8) -> Maker:
     return frames
 
 
+def truths(data: str, root: str | None, spec: Any, part: str | None) -> Iterator[Truth]:
+    videos = open_maps(root or DATA[data]["root"], spec, part, "train", real=True)
+    return (Truth.collect(d.name, d.frames) for d in videos)
+
+
 def measure(
     makers: dict[str, Maker], spec: Any, data: str, root: str | None, network: str, out: Path
 ) -> dict[str, Any]:
     chosen = DATA[data]
-    place = root or chosen["root"]
-
-    def truths(part: str | None) -> Iterable[Truth]:
-        return (Truth.collect(d.name, d.frames) for d in open_maps(place, spec, part, "train", real=True))
-
-    training = list(truths(chosen["train_slice"])) if chosen["train_slice"] else []
+    training = list(truths(data, root, spec, chosen["train_slice"])) if chosen["train_slice"] else []
     extractor = load_extractor(network, 2)
     assert extractor is not None
     return evaluate(
-        makers, truths(chosen["slice"]), spec, out, training=training, trunk=load_trunk(network), extractors=[extractor],
-        overwrite=True,
+        makers, truths(data, root, spec, chosen["slice"]), spec, out, training=training, trunk=load_trunk(network),
+        extractors=[extractor], overwrite=True,
     )  # fmt: skip
+
+
+def folder_of(row: str, data: str, seed: int, out: Path) -> Path:
+    return out / "runs" / f"{data}-{(PICTURES if row == COVST else row).replace(' ', '_')}-{seed}"
+
+
+def speed(data: str, root: str | None, out: Path) -> None:
+    """Seconds per frame of the rows that are there, measured again while the machine does nothing else: the best of three."""
+    for file in sorted(out.glob(f"{data}-*.json")):
+        found = json.loads(file.read_text())
+        model = prepare(load(folder_of(found["row"], data, found["seed"], out)), "fp32")
+        maker = from_model(model, 0)
+        maker = covst(maker) if found["row"] == COVST else maker
+        truth = next(truths(data, root, model.spec, DATA[data]["slice"]))
+        times = []
+        for _ in range(3):
+            start = time.monotonic()
+            frames = sum(1 for _ in maker(truth))
+            times.append((time.monotonic() - start) / frames)
+        write_json(file, found | {"seconds_per_frame": min(times)})
+        print(f"{file.stem}: {min(times):.4f} s/frame", flush=True)
 
 
 def run_row(row: str, data: str, seed: int, root: str | None, network: str, out: Path) -> None:
     name = f"{data}-{row.replace(' ', '_')}-{seed}"
     if (out / f"{name}.json").exists():
         return
-    run = out / "runs" / f"{data}-{(PICTURES if row == COVST else row).replace(' ', '_')}-{seed}"
+    run = folder_of(row, data, seed, out)
     trained = out / f"{data}-{PICTURES.replace(' ', '_')}-{seed}.json"
     if row == COVST and not trained.exists():
         run_row(PICTURES, data, seed, root, network, out)
@@ -351,6 +373,10 @@ def main() -> None:
     r.add_argument("--network", required=True)
     r.add_argument("--out", type=Path, required=True)
     r.add_argument("--row", action="append", default=[])
+    s = sub.add_parser("speed")
+    s.add_argument("data", choices=list(DATA))
+    s.add_argument("--root")
+    s.add_argument("--out", type=Path, required=True)
     for verb in ("table", "verdicts"):
         sub.add_parser(verb).add_argument("folder", type=Path)
     c = sub.add_parser("curves")
@@ -360,6 +386,9 @@ def main() -> None:
     o = p.parse_args()
     if o.verb == "curves":
         curves(o.folder, o.data, o.out)
+        return
+    if o.verb == "speed":
+        speed(o.data, o.root, o.out)
         return
     if o.verb in ("table", "verdicts"):
         (table if o.verb == "table" else verdicts)(o.folder)
