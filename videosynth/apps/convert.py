@@ -36,5 +36,5 @@ def convert(kind: str, folder: Path, out: Path, epoch: str, foreground: tuple[st
             f"its maps are drawn from points ({', '.join(drawn)}), which no command draws yet: hand them over in Python"
         )
     else:
-        start = "" if kind != "nvidia-vid2vid" else " --first-frame PICTURE_OR_RUN"
-        print(f"next: videosynth generate {out} --maps DIR{start} --out video.mp4")
+        words = ["videosynth generate", str(out), "--maps DIR", converted.begin, "--out video.mp4"]
+        print(f"next: {' '.join(word for word in words if word)}")

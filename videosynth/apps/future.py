@@ -81,11 +81,7 @@ def predict(
         raise UserError(
             f"{run} is also driven by {others or 'nothing'}, which is not predicted: train it on labels only"
         )
-    if (
-        painter is not None
-        and painter.spec.map("classes") is not None
-        and painter.spec.maps[0].channels != labels.channels
-    ):
+    if painter is not None and painter.spec.maps[0].channels != labels.channels:
         raise UserError(
             f"{run} knows {painter.spec.maps[0].channels} classes, --predictor {labels.channels}: not one data"
         )

@@ -100,12 +100,7 @@ def generate(options: Options) -> list[Path]:
     assert options.maps is not None
     spec = resized(model.spec, options.size)
     changes = read_changes(options.relabel, spec)
-    if options.keep is not None and not changes:
-        raise UserError("--keep needs --relabel OLD=NEW: without a change nothing would be painted")
-    if options.feather is not None and options.keep is None:
-        raise UserError("--feather is the edge of what --keep leaves: pass --keep VIDEO too, or leave it out")
-    if options.feather is not None and options.feather < 0:
-        raise UserError(f"--feather must be 0 or more, not {options.feather}")
+    _check_edit(options, changes)
     videos = open_maps(options.maps, spec, _part(options))
     longest = max(v.length for v in videos)
     count = longest if options.frames is None else min(longest, options.frames)
@@ -153,6 +148,15 @@ def _refuse_idle(options: Options) -> None:
         raise UserError("--predictor goes with --context: pass the frames so far, or leave it out")
     if options.panels and options.keep is not None:
         raise UserError("--panels shows whole frames, --keep paints parts of them: leave one out")
+
+
+def _check_edit(options: Options, changes: dict[int, int]) -> None:
+    if options.keep is not None and not changes:
+        raise UserError("--keep needs --relabel OLD=NEW: without a change nothing would be painted")
+    if options.feather is not None and options.keep is None:
+        raise UserError("--feather is the edge of what --keep leaves: pass --keep VIDEO too, or leave it out")
+    if options.feather is not None and options.feather < 0:
+        raise UserError(f"--feather must be 0 or more, not {options.feather}")
 
 
 def _writer(path: Path, rate: float, exact: bool) -> VideoWriter:

@@ -409,10 +409,13 @@ def _import(path: Path, name: str, trust: set[str]) -> type[VideoModel]:
 
 @dataclasses.dataclass(frozen=True)
 class Converted:
-    """A model with another implementation's weights in it, and what was left out (reason -> number of tensors)."""
+    """A model with another implementation's weights in it, what was left out (reason -> number of tensors), and how it
+    expects a video to begin (options of ``generate``).
+    """
 
     model: VideoModel
     left_out: dict[str, int]
+    begin: str = ""
 
 
 def check_batch(name: str, clip: Clip | None, batch: int) -> None:

@@ -45,7 +45,8 @@ def convert(folder: Path, epoch: str = "latest", foreground: tuple[str, ...] | N
         found |= here
         unused += statistics
     model.generator.load_state_dict(completed(found, wanted, files[0].parent))
-    return Converted(model.eval(), {"running statistics of batch norms (never used, spec 1.8)": unused})
+    left = {"running statistics of batch norms (never used, spec 1.8)": unused}
+    return Converted(model.eval(), left, "--first-frame PICTURE_OR_RUN")
 
 
 def scale_files(folder: Path, epoch: str) -> list[Path]:
