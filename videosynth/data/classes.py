@@ -53,6 +53,10 @@ class Classes:
     remap: tuple[tuple[int, int], ...] = ()
     dense: tuple[Dense, ...] = ()
 
+    def dense_type(self, name: str) -> Dense:
+        """What is said of a type of dense maps, or how one is taken of which nothing is said."""
+        return next((d for d in self.dense if d.name == name), Dense(name))
+
 
 def read_classes(root: Path) -> Classes:
     """Read ``dataset.yaml``, else ``classes.json``, from ``root`` or its parent; without either everything is open.

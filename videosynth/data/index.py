@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from videosynth.data.classes import VOID, Classes, Dense
+from videosynth.data.classes import VOID, Classes
 from videosynth.data.decode import Decoder, FrameRef
 from videosynth.types import DataSpec, MapSpec, UserError
 
@@ -138,7 +138,7 @@ class Index:
         return tuple(kind for kind in self.types if kind in named)
 
     def _dense(self, name: str) -> MapSpec:
-        told = next((d for d in self.classes.dense if d.name == name), Dense(name))
+        told = self.classes.dense_type(name)
         if told.range is not None:
             return MapSpec(name, "dense", told.channels, range=told.range)
         ref = next(r for s in self.sequences for r in s.frames[name] if r is not None)

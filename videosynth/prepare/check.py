@@ -274,7 +274,7 @@ def _pixels(report: Report, index: Index, broken: set[FrameRef], thorough: bool)
                 if kind == "images":
                     decoder.image(ref)
                 elif kind not in PICTURES:
-                    decoder.dense(ref, next((d.channels for d in index.classes.dense if d.name == kind), 1))
+                    decoder.dense(ref, index.classes.dense_type(kind).channels)
                 else:
                     ids = decoder.ids(ref, labels=kind == "labels")
                     if kind == "labels":
