@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -59,7 +59,7 @@ class Noise(Toy):
 class Prediction(Toy):
     """The next frame from the last one."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"context", "frames"})
+    needs: frozenset[str] = frozenset({"context", "frames"})
 
     def __init__(self, spec: DataSpec, width: int = 8) -> None:
         super().__init__(spec, width)
@@ -89,7 +89,7 @@ class Prediction(Toy):
 class Translation(Toy):
     """Each frame from its label map."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"maps"})
+    needs: frozenset[str] = frozenset({"maps"})
 
     def __init__(self, spec: DataSpec, width: int = 8) -> None:
         super().__init__(spec, width)

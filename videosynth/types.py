@@ -25,9 +25,11 @@ from torch import Tensor
 
 from videosynth.errors import UserError
 
-__all__ = ["Clip", "DataSpec", "Frame", "MapKind", "MapSpec", "Request", "UserError"]
+__all__ = ["LATENT", "Clip", "DataSpec", "Frame", "MapKind", "MapSpec", "Request", "UserError"]
 
 MapKind = Literal["classes", "instances", "dense", "drawn"]
+
+LATENT = "latents/"  # extras of a frame that can be handed back as Request.latents, without this beginning
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,11 @@ class Clip:
 
 @dataclass
 class Frame:
-    """One generated frame: image ``B C H W`` in [-1, 1]; whatever else leaves a model leaves through ``extras``."""
+    """One generated frame: image ``B C H W`` in [-1, 1]; whatever else leaves a model leaves through ``extras``.
+
+    ``extras`` whose names begin with :data:`LATENT` are what the video was made from: ``B D``, those of the whole video in its
+    first frame only, those of a step in the frame of that step.
+    """
 
     image: Tensor
     extras: dict[str, Tensor] = field(default_factory=dict)
@@ -242,6 +248,10 @@ class Request:
     ``maps`` yields one dict per frame: ids ``B H W``, dense and drawn maps ``B C H W``. ``context`` holds frames that
     come before the first one (its last ones are the history). ``start`` says what there is without context: ``own`` (the
     model begins by itself) or ``zeros`` (a black history that it looks at, as models trained so expect).
+
+    ``attributes`` name a value of each attribute asked for, one for all videos or one per video. ``latents`` replace what the
+    seeds would draw: one vector per video ``B D``, or one per step ``B T D``, by the names that the model's frames give them.
+    ``speed`` 0.5 shows the same motion at half the speed.
     """
 
     seeds: tuple[int, ...] = (0,)
@@ -249,7 +259,7 @@ class Request:
     maps: Iterator[dict[str, Tensor]] | None = None
     context: Clip | None = None
     references: Clip | None = None
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     latents: dict[str, Tensor] | None = None
-    truncation: float | None = None
+    speed: float = 1.0
     start: Literal["own", "zeros"] = "own"

@@ -11,7 +11,7 @@ import sys
 import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import lightning as L
 import safetensors
@@ -38,12 +38,14 @@ class Phase(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Modules that one optimizer (Adam) trains together."""
+    """Modules that one optimizer trains together."""
 
     modules: tuple[str, ...]
     lr: float
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: tuple[float, float] = (0.5, 0.999)  # of Adam
     clip: float | None = None  # gradient norm limit
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    weight_decay: float = 0.0
 
 
 class Terms:
@@ -84,24 +86,31 @@ _PARTS = {
     "start": "does not know a beginning from black frames: leave --first-frame zeros out",
     "references": "knows no looks to take from a reference; vid2vid does, trained with generator.style 3",
     "latents": "has no latents or looks to choose; vid2vid has looks, trained with generator.style 3",
+    "speed": "has no motion path whose speed could be changed: leave --speed out",
 }
+_UNASKED = (None, "own", 1.0)  # what a request holds where nothing was asked
 
 
 class VideoModel(L.LightningModule):
     """Base of all models. A subclass holds networks and losses, and says what a training step and a frame are.
 
     Class attributes: ``needs`` are the parts of a :class:`Request` it cannot do without ("maps", "context", "references",
-    "attributes", "frames"), ``takes`` those that it can use besides ("context", "references", "latents", "start");
+    "attributes", "frames"), ``takes`` those that it can use besides ("context", "references", "latents", "start", "speed");
     ``produces`` is "frames" or "classes"; ``exported`` names the modules that make frames (their averaged weights are what
-    people share), ``precise`` those among them that stay in fp32 where frames are made in bf16. A model may set the last
-    three by its options.
+    people share), ``precise`` those among them that stay in fp32 where frames are made in bf16. Models that make videos from
+    noise say in ``parts`` which latents decide what ("content", "motion"), in ``pictures`` which extras are pictures of their
+    own, and in ``longest`` how many frames a video can have (None: any number). A model may set all but ``produces`` by its
+    options.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
+    needs: frozenset[str] = frozenset()
     produces: ClassVar[str] = "frames"
     takes: frozenset[str] = frozenset()
     exported: tuple[str, ...] = ("generator",)
     precise: tuple[str, ...] = ()
+    parts: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
+    pictures: tuple[str, ...] = ()
+    longest: int | None = None
 
     groups: dict[str, Group]  # who trains together
     weights: dict[str, dict[str, float]]  # group -> loss term -> weight
@@ -142,16 +151,18 @@ class VideoModel(L.LightningModule):
                 raise UserError(f"{type(self).__name__} needs {need}: pass --{need}")
         for part, what in _PARTS.items():
             given = getattr(request, part)
-            if given is not None and given != "own" and part not in self.needs | self.takes:
+            if not any(given is u or given == u for u in _UNASKED) and part not in self.needs | self.takes:
                 raise UserError(f"this model ({type(self).__name__}) {what}")
-        for name, value in request.attributes.items():
-            if name not in self.spec.attributes:
-                known = ", ".join(self.spec.attributes) or "none"
-                raise UserError(f"unknown attribute {name!r}; this model knows: {known}")
-            if value not in self.spec.attributes[name]:
-                raise UserError(f"unknown {name} {value!r}; choose from: {', '.join(self.spec.attributes[name])}")
         if not request.seeds:
             raise UserError("no seeds: pass at least one")
+        check_attributes(self.spec, request)
+        if request.speed <= 0:
+            raise UserError(f"the speed must be above 0, not {request.speed:g}")
+        if request.frames is not None and self.longest is not None and request.frames > self.longest:
+            raise UserError(
+                f"this model ({type(self).__name__}) makes {self.longest} frames at most, not {request.frames}: "
+                "ask for fewer, or choose a model of any length"
+            )
         return self.frames(request)
 
     # ---- training
@@ -164,11 +175,17 @@ class VideoModel(L.LightningModule):
                 p.requires_grad_(id(p) not in resting)
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """One Adam per group, all from step 0; a phase changes rates and which groups train, never the optimizers."""
-        optimizers = []
+        """One per group, all from step 0; a phase changes rates and which groups train, never the optimizers."""
+        optimizers: list[torch.optim.Optimizer] = []
         for group in self.groups.values():
             parameters = [p for m in group.modules for p in self.get_submodule(m).parameters()]
-            optimizers.append(torch.optim.Adam(parameters, lr=group.lr, betas=group.betas, fused=True))
+            decay = group.weight_decay
+            if group.optimizer == "rmsprop":
+                optimizers.append(torch.optim.RMSprop(parameters, lr=group.lr, weight_decay=decay))
+            else:
+                optimizers.append(
+                    torch.optim.Adam(parameters, lr=group.lr, betas=group.betas, weight_decay=decay, fused=True)
+                )
         return optimizers
 
     def _chance(self, share: float) -> bool:
@@ -416,6 +433,20 @@ class Converted:
     model: VideoModel
     left_out: dict[str, int]
     begin: str = ""
+
+
+def check_attributes(spec: DataSpec, request: Request) -> None:
+    """Raises UserError when an attribute or its value is unknown, or there are not as many values as videos."""
+    for name, value in request.attributes.items():
+        if name not in spec.attributes:
+            known = ", ".join(spec.attributes) or "none"
+            raise UserError(f"unknown attribute {name!r}; this model knows: {known}")
+        values = (value,) if isinstance(value, str) else value
+        for one in values:
+            if one not in spec.attributes[name]:
+                raise UserError(f"unknown {name} {one!r}; choose from: {', '.join(spec.attributes[name])}")
+        if not isinstance(value, str) and len(value) != len(request.seeds):
+            raise UserError(f"{len(value)} values of {name} for {len(request.seeds)} videos: give one, or one per video")
 
 
 def check_batch(name: str, clip: Clip | None, batch: int) -> None:

@@ -32,7 +32,7 @@ class State(NamedTuple):
 class MapPrediction(VideoModel):
     """The next label maps from the past ones. See the module's docstring; presets are in ``configs/mapprediction``."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"context", "frames"})
+    needs: frozenset[str] = frozenset({"context", "frames"})
     produces: ClassVar[str] = "classes"
     exported = ("predictor",)
 

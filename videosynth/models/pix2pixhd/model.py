@@ -7,7 +7,7 @@ coherence.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request, UserError
 class Pix2PixHD(VideoModel):
     """Pictures from maps, frame by frame. See the module's docstring; presets are in ``configs/pix2pixhd``."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"maps"})
+    needs: frozenset[str] = frozenset({"maps"})
 
     def __init__(
         self,

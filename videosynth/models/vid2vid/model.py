@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request, UserError
 class Vid2Vid(VideoModel):
     """Maps in, video out. See the module's and the networks' docstrings; presets are in ``configs/vid2vid``."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"maps"})
+    needs: frozenset[str] = frozenset({"maps"})
 
     def __init__(
         self,
