@@ -6,13 +6,15 @@ different frame rates or lengths takes the same number of frames of each first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy import ndimage
 
 from videosynth.metrics.extractors import Extractor
+from videosynth.metrics.pixels import Videos
 from videosynth.metrics.suite import features_of
 
 Describe = Callable[[np.ndarray], np.ndarray]  # uint8 T H W 3 -> T F; NaN where a frame holds nothing to describe
@@ -74,7 +76,7 @@ def video_distance(descriptors: np.ndarray) -> float:
 
 
 def content_distance(
-    videos: Sequence[np.ndarray] | np.ndarray,
+    videos: Videos,
     describe: Describe = shape_colours,
     valid: Callable[[np.ndarray], bool] | None = None,
 ) -> ContentDistance:
@@ -105,10 +107,16 @@ def valid_shape(video: np.ndarray) -> bool:
     areas = mask.sum(axis=(1, 2))
     if len(mask) < 2 or (areas < AREAS[0] * scale).any() or (areas > AREAS[1] * scale).any():
         return False
-    if any(ndimage.label(frame, np.ones((3, 3)))[1] != 1 for frame in mask):  # pyright: ignore[reportArgumentType]
+    if any(_parts(frame) != 1 for frame in mask):
         return False
     path = np.linalg.norm(np.diff(centroids(video), axis=0), axis=1).sum()
     return bool(path >= PATH * mask.shape[1] / 64)
+
+
+def _parts(mask: np.ndarray) -> int:
+    """Connected parts of a bool picture ``H W``; pixels that touch at a corner are connected."""
+    _, count = cast("tuple[np.ndarray, int]", ndimage.label(mask, np.ones((3, 3))))
+    return count
 
 
 def centroids(video: np.ndarray) -> np.ndarray:
@@ -134,7 +142,7 @@ def moved(video: np.ndarray) -> str:
     return "down" if y > 0 else "up"
 
 
-def directions(videos: Sequence[np.ndarray] | np.ndarray) -> list[str]:
+def directions(videos: Videos) -> list[str]:
     """:func:`moved` of each video."""
     return [moved(v) for v in videos]
 

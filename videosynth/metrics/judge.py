@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from videosynth.files import atomic
 from videosynth.metrics.nearest import thumbnails
+from videosynth.metrics.pixels import Videos
 from videosynth.types import UserError
 
 FORMAT = 1
@@ -84,7 +85,7 @@ class Judge:
         return self.education.classes
 
     @torch.no_grad()
-    def probabilities(self, videos: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    def probabilities(self, videos: Videos) -> np.ndarray:
         """``N K`` float64, rows sum to 1.
 
         Raises:
@@ -102,7 +103,7 @@ class Judge:
         ]
         return torch.cat(parts).numpy() if parts else np.zeros((0, len(self.classes)))
 
-    def accuracy(self, videos: Sequence[np.ndarray] | np.ndarray, labels: Sequence[int] | np.ndarray) -> float:
+    def accuracy(self, videos: Videos, labels: Sequence[int] | np.ndarray) -> float:
         """Share of videos whose most probable class is ``labels`` (ids); NaN without videos.
 
         On generated videos and the classes asked for this is the motion control score (MCS) of the MoCoGAN paper.
@@ -122,7 +123,7 @@ class Judge:
 
 
 def train_judge(
-    videos: Sequence[np.ndarray] | np.ndarray,
+    videos: Videos,
     labels: Sequence[int] | np.ndarray,
     classes: Sequence[str],
     *,

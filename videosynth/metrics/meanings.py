@@ -66,6 +66,61 @@ _MEANINGS = {
     "kid": Meaning("KID", "lower", 4, _KERNEL.format("frames")),
     "fvd": Meaning("FVD", "lower", 2, _FRECHET.format("clips")),
     "kvd": Meaning("KVD", "lower", 4, _KERNEL.format("clips")),
+    "acd_valid": Meaning(
+        "ACD",
+        "lower",
+        2,
+        "Average content distance: how much the shape's mean colour (0 to 255) differs between the frames of one video, over "
+        "the videos that show one moving shape. 0: it keeps its colour. Read it with the share of those videos.",
+    ),
+    "valid": Meaning(
+        "Valid",
+        "higher",
+        3,
+        "Share of videos that show one moving shape: a single part of plausible size in every frame that travels far enough.",
+    ),
+    "acd": Meaning(
+        "ACD, all",
+        "lower",
+        2,
+        "Average content distance over all videos that are black in no frame, as papers give it. A frozen video scores 0.",
+    ),
+    "mcs": Meaning(
+        "Control",
+        "higher",
+        3,
+        "Motion control score: share of videos in which the judge, a classifier trained on real videos, sees what was asked "
+        "for. The real row is its accuracy on real videos that it did not learn from: nothing can be told beyond that.",
+    ),
+    "direction": Meaning(
+        "Direction",
+        "higher",
+        3,
+        "Share of videos whose foreground moves where it was asked to, measured by its centre.",
+    ),
+    "inception": Meaning(
+        "Inception",
+        "higher",
+        3,
+        "Inception score under the judge: sure of each video, and varied over all; at most the number of classes. Compare it "
+        "only under one judge.",
+    ),
+    "inter_entropy": Meaning(
+        "Inter-entropy",
+        "higher",
+        3,
+        "Entropy of the judge's mean verdict, in nats: how varied the videos are. Some papers swap the two names.",
+    ),
+    "intra_entropy": Meaning(
+        "Intra-entropy", "lower", 3, "Mean entropy of the judge's verdict on one video, in nats: how doubtful it looks."
+    ),
+    "nearest_ratio": Meaning(
+        "Nearest ratio",
+        "one",
+        2,
+        "Distance to the nearest training clip, as a share of the distance of real clips that were not trained on. Far below "
+        "1 means clips learnt by heart; above 1, clips unlike the real ones.",
+    ),
 }
 
 

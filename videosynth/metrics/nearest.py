@@ -11,22 +11,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from videosynth.metrics.extractors import Extractor
+from videosynth.metrics.pixels import Videos
 from videosynth.metrics.suite import features_of
 
-Embed = Callable[[Sequence[np.ndarray]], Tensor]  # videos uint8 T H W 3 of one shape -> N F float32
+Embed = Callable[[Videos], Tensor]  # videos uint8 T H W 3 of one shape -> N F float32
 
 BLOCK = 64  # videos of the pool at a time: bounds the memory
 SIDE = 16  # pixels of the small pictures in which videos are compared
 
 
-def thumbnails(videos: Sequence[np.ndarray], side: int = SIDE) -> Tensor:
+def thumbnails(videos: Videos, side: int = SIDE) -> Tensor:
     """Videos of one shape -> float32 ``N T 3 side side`` on [0, 1]; each pixel is the mean of those it covers."""
     stack = torch.from_numpy(np.stack([np.ascontiguousarray(v) for v in videos]))
     flat = stack.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
     return F.adaptive_avg_pool2d(flat, side).unflatten(0, stack.shape[:2])
 
 
-def pixels(videos: Sequence[np.ndarray]) -> Tensor:
+def pixels(videos: Videos) -> Tensor:
     """A video as its pixels at 16x16, scaled so that L2 distances are root mean squares over values on [0, 1]."""
     flat = thumbnails(videos).flatten(1)
     return flat / flat.shape[1] ** 0.5
@@ -35,7 +36,7 @@ def pixels(videos: Sequence[np.ndarray]) -> Tensor:
 def features(extractor: Extractor) -> Embed:
     """A video as its mean feature over frames (2-D extractor) or windows (3-D)."""
 
-    def embed(videos: Sequence[np.ndarray]) -> Tensor:
+    def embed(videos: Videos) -> Tensor:
         return torch.from_numpy(np.stack([features_of(v, extractor).mean(axis=0) for v in videos]))
 
     return embed
@@ -54,7 +55,7 @@ class Nearest:
 
 
 def nearest(
-    queries: Sequence[np.ndarray],
+    queries: Videos,
     pool: Iterable[np.ndarray],
     embed: Embed = pixels,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from videosynth.nn.trunks import FeatureTrunk
+
+Videos = Sequence[np.ndarray] | np.ndarray  # a set of videos: arrays T H W 3, or one of N T H W 3
 
 BATCH = 8  # frames at a time through a network: bounds the memory, changes no figure
 
