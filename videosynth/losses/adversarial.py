@@ -44,9 +44,10 @@ def critic_loss(game: Game, real: Sequence[Tensor], fake: Sequence[Tensor]) -> T
 def gradient_penalty(critic: Callable[[Tensor], Sequence[Tensor]], real: Tensor, fake: Tensor) -> Tensor:
     """(|gradient| - 1)^2 at random points between real and fake (Gulrajani et al. 2017, equation 3).
 
-    real, fake ``(B, C, H, W)``; ``critic`` returns the logits of every scale, each of which must have slope 1.
+    real, fake ``(B, ...)``: the norm is over all of an item. ``critic`` returns the logits of every scale, each of which must
+    have slope 1.
     """
-    alpha = torch.rand(real.shape[0], 1, 1, 1, device=real.device)
+    alpha = torch.rand(real.shape[0], *(1 for _ in real.shape[1:]), device=real.device)
     between = (alpha * real.float() + (1 - alpha) * fake.float()).detach().requires_grad_(True)
     penalties = []
     for score in critic(between):

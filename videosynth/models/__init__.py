@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 MODELS = {
     "mapprediction": "videosynth.models.mapprediction.model.MapPrediction",
+    "mocogan": "videosynth.models.mocogan.model.MoCoGAN",
     "pix2pixhd": "videosynth.models.pix2pixhd.model.Pix2PixHD",
+    "tgan": "videosynth.models.tgan.model.TGAN",
+    "vgan": "videosynth.models.vgan.model.VGAN",
     "vid2vid": "videosynth.models.vid2vid.model.Vid2Vid",
 }
 

@@ -158,11 +158,15 @@ class VideoModel(L.LightningModule):
         check_attributes(self.spec, request)
         if request.speed <= 0:
             raise UserError(f"the speed must be above 0, not {request.speed:g}")
-        if request.frames is not None and self.longest is not None and request.frames > self.longest:
-            raise UserError(
-                f"this model ({type(self).__name__}) makes {self.longest} frames at most, not {request.frames}: "
-                "ask for fewer, or choose a model of any length"
-            )
+        if request.frames is not None and request.frames < 1:
+            raise UserError(f"the number of frames must be 1 or more, not {request.frames}")
+        if request.frames is not None and self.longest is not None:
+            most = int((self.longest - 1) / request.speed) + 1
+            if request.frames > most:
+                raise UserError(
+                    f"this model ({type(self).__name__}) makes {most} frames at most, not {request.frames}: ask for fewer, "
+                    "or choose a model of any length"
+                )
         return self.frames(request)
 
     # ---- training
@@ -446,7 +450,9 @@ def check_attributes(spec: DataSpec, request: Request) -> None:
             if one not in spec.attributes[name]:
                 raise UserError(f"unknown {name} {one!r}; choose from: {', '.join(spec.attributes[name])}")
         if not isinstance(value, str) and len(value) != len(request.seeds):
-            raise UserError(f"{len(value)} values of {name} for {len(request.seeds)} videos: give one, or one per video")
+            raise UserError(
+                f"{len(value)} values of {name} for {len(request.seeds)} videos: give one, or one per video"
+            )
 
 
 def check_batch(name: str, clip: Clip | None, batch: int) -> None:

@@ -29,3 +29,24 @@ class InstanceNorm(nn.Module):
             with torch.autocast("cuda", enabled=False):
                 return F.group_norm(x, x.shape[1], self.weight.to(x.dtype), self.bias.to(x.dtype))
         return F.group_norm(x, x.shape[1], self.weight, self.bias)
+
+
+class BatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm over whatever lies behind the channels: ``(B, C)``, ``(B, C, T)``, ``(B, C, H, W)``, ``(B, C, T, H, W)``.
+
+    ``beta`` False leaves the shift out, as TGAN does; ``momentum`` is torch's (the share of the newest batch).
+    """
+
+    def __init__(self, channels: int, eps: float = 1e-5, momentum: float = 0.1, beta: bool = True) -> None:
+        super().__init__(channels, eps=eps, momentum=momentum)
+        if not beta:
+            self.bias = None  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any number of dimensions behind the channels."""
+
+    def reset_parameters(self) -> None:
+        self.reset_running_stats()
+        nn.init.ones_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)

@@ -1,0 +1,1 @@
+"""MoCoGAN: content and motion apart (Tulyakov et al. 2018)."""

@@ -1,0 +1,215 @@
+"""The game between a generator from noise and its critics: what is played for, and what keeps a critic smooth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from videosynth import ops
+from videosynth.losses.adversarial import Game, accuracy, critic_loss, gradient_penalty
+from videosynth.models.base import Group, Phase, Terms, VideoModel
+from videosynth.models.phases import held_then_falling
+from videosynth.nn.constraints import add_spectral_norms, clip_singular_values, clip_weights
+from videosynth.types import Clip, DataSpec, Request, UserError
+
+Constraint = Literal["none", "svc", "clip", "penalty", "spectral"]
+
+
+@dataclass(frozen=True)
+class Play:
+    """What generator and critics play for.
+
+    Attributes:
+        game: ce (cross-entropy, non-saturating), ls, hinge or wasserstein.
+        constraint: what keeps the critics smooth: svc (singular value clipping, TGAN), clip (weight clipping, WGAN), penalty
+            (gradient penalty, WGAN-GP), spectral (spectral norms) or none.
+        every: critic steps between two singular value clippings.
+        bound: largest absolute weight under weight clipping.
+        penalty: weight of the gradient penalty.
+        order: who steps first on a batch's fakes, the critics or the generator (as in TGAN's reference).
+    """
+
+    game: Game = "ce"
+    constraint: Constraint = "none"
+    every: int = 5
+    bound: float = 0.01
+    penalty: float = 10.0
+    order: Literal["critic_first", "generator_first"] = "critic_first"
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.bound <= 0 or self.penalty < 0:
+            raise UserError("play.every must be 1 or more, play.bound above 0, play.penalty 0 or more")
+
+    @property
+    def critic_weights(self) -> dict[str, float]:
+        return {"adv": 1.0, "penalty": self.penalty if self.constraint == "penalty" else 0.0}
+
+    def prepared(self, critic: nn.Module) -> None:
+        """Before training: spectral norms are part of a critic."""
+        if self.constraint == "spectral":
+            add_spectral_norms(critic)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Lengths and rates over the training, in training steps (one batch of clips each).
+
+    Attributes:
+        steps: training steps in all; each is one step of the generator.
+        clip_length: frames of a training clip.
+        critic_steps: steps of the critics per step; the batch of real clips is shared out among them.
+        lr: learning rate of the generator.
+        lr_critic: learning rate of the critics.
+        optimizer: adam or rmsprop.
+        beta1: first momentum of adam.
+        weight_decay: L2 penalty of all weights.
+        decay_from: share of the training after which the learning rates fall linearly to 0.
+    """
+
+    steps: int = 100_000
+    clip_length: int = 16
+    critic_steps: int = 1
+    lr: float = 2e-4
+    lr_critic: float = 2e-4
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    beta1: float = 0.5
+    weight_decay: float = 0.0
+    decay_from: float = 1.0
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.critic_steps) < 1 or self.clip_length < 2:
+            raise UserError("schedule.steps and critic_steps must be 1 or more, clip_length 2 or more")
+
+    def group(self, *modules: str, critic: bool = False) -> Group:
+        rate = self.lr_critic if critic else self.lr
+        return Group(
+            modules, rate, (self.beta1, 0.999), optimizer=self.optimizer, weight_decay=self.weight_decay
+        )  # fmt: skip
+
+    def phase(self, step: int) -> Phase:
+        rate = held_then_falling(step, self.steps, self.decay_from)
+        return Phase(clip_length=self.clip_length, bptt=self.clip_length, lr=rate)
+
+
+def keep_smooth(model: VideoModel, optimizer: torch.optim.Optimizer, critics: list[nn.Module], play: Play) -> None:
+    """After steps of the critics' optimizer: singular value clipping every ``play.every`` training steps, weight clipping
+    at each.
+    """
+    if play.constraint == "clip":
+        optimizer.register_step_post_hook(lambda *_: [clip_weights(c, play.bound) for c in critics])  # pyright: ignore[reportArgumentType]
+    elif play.constraint == "svc":
+
+        def clip(*_: Any) -> None:
+            if (model.steps + 1) % play.every == 0:
+                for critic in critics:
+                    clip_singular_values(critic)
+
+        optimizer.register_step_post_hook(clip)
+
+
+def critic_terms(
+    terms: Terms, play: Play, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, name: str = ""
+) -> tuple[Tensor, Tensor]:
+    """The critic's terms ``adv`` and ``penalty`` (behind ``name``); real and fake go through it one after the other, so that
+    batch norms see either. Returns both scores.
+    """
+    real_score, fake_score = critic(real), critic(fake)
+    terms[f"{name}adv"] = critic_loss(play.game, [real_score], [fake_score])
+    if terms.wants(f"{name}penalty"):
+        terms[f"{name}penalty"] = gradient_penalty(lambda x: [critic(x)], real, fake)
+    return real_score, fake_score
+
+
+def hits(play: Play, real: Tensor, fake: Tensor) -> Tensor:
+    """Share of real and fake that a critic tells apart; of scores without a zero (Wasserstein), about their middle."""
+    with torch.no_grad():
+        middle = (real.mean() + fake.mean()) / 2 if play.game == "wasserstein" else torch.zeros_like(real.mean())
+        return accuracy([real - middle], [fake - middle], play.game)
+
+
+def training_noise(model: VideoModel, batch: int, *shape: int) -> Tensor:
+    """``(B, *shape)`` from N(0, 1) for a training step. All processes draw the noise of the whole batch and take their part,
+    so two of them with half the batch see that of one.
+    """
+    rank, world = model.trainer.global_rank, model.trainer.world_size
+    return torch.randn(batch * world, *shape)[rank * batch : (rank + 1) * batch].to(model.device)
+
+
+def training_choices(model: VideoModel, batch: int, below: int) -> Tensor:
+    """``(B)`` ids in 0, ..., below - 1, drawn like :func:`training_noise`."""
+    rank, world = model.trainer.global_rank, model.trainer.world_size
+    return torch.randint(below, (batch * world,))[rank * batch : (rank + 1) * batch].to(model.device)
+
+
+# Attributes ---------------------------------------------------------------------------------------------------------------
+
+
+def chosen_attribute(spec: DataSpec, name: str) -> str:
+    """The attribute that a model is conditioned on: ``name``, or the data's only one.
+
+    Raises:
+        UserError: the data has none, several but none is named, or not this one.
+    """
+    known = ", ".join(spec.attributes)
+    if not spec.attributes:
+        raise UserError(
+            "the model is to know classes but the data has none: put each class's videos in a folder of its own"
+        )
+    if not name and len(spec.attributes) > 1:
+        raise UserError(f"the data has the attributes {known}: choose one with model.generator.attribute")
+    name = name or next(iter(spec.attributes))
+    if name not in spec.attributes:
+        raise UserError(f"the data has no attribute {name!r}; it has {known}: correct model.generator.attribute")
+    return name
+
+
+def known_ids(clip: Clip, name: str) -> Tensor:
+    """``(B)`` ids of the clips' attribute.
+
+    Raises:
+        UserError: a clip has none.
+    """
+    ids = clip.attributes[name][:, 0]
+    if (ids < 0).any():
+        key = clip.keys[int((ids < 0).nonzero()[0])] if clip.keys else "a clip"
+        raise UserError(f"{key} has no {name}, which this model learns from: give it one, or leave the video out")
+    return ids
+
+
+def asked_ids(spec: DataSpec, name: str, request: Request) -> Tensor:
+    """``(B)`` ids of the attribute's values that a request asks for; where it does not, each seed draws its own."""
+    values = spec.attributes[name]
+    drawn = ops.integers(ops.generators(request.seeds, name), len(values))
+    asked = request.attributes.get(name)
+    if asked is None:
+        return drawn
+    each = (asked,) * len(request.seeds) if isinstance(asked, str) else asked
+    return torch.tensor([values.index(value) for value in each])
+
+
+def latent(request: Request, name: str, drawn: Tensor) -> Tensor:
+    """The latent called ``name``: what the request holds, or what was drawn from its seeds.
+
+    Raises:
+        UserError: the request's has another shape.
+    """
+    given = (request.latents or {}).get(name)
+    if given is None:
+        return drawn
+    if given.shape != drawn.shape:
+        raise UserError(
+            f"the latents {name} have shape {tuple(given.shape)}, this model needs {tuple(drawn.shape)}: "
+            "take those of the same model, as many as there are videos"
+        )
+    return given.to(drawn)
+
+
+def check_latents(request: Request, known: tuple[str, ...]) -> None:
+    """Raises UserError when a request holds latents that a model does not have."""
+    for name in request.latents or {}:
+        if name not in known:
+            raise UserError(f"there are no latents {name!r} in this model; it has {', '.join(known)}")

@@ -1,0 +1,143 @@
+"""TGAN (Saito, Matsumoto, Saito 2017): how it trains and how frames are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from videosynth import ops
+from videosynth.losses.adversarial import generator_loss
+from videosynth.models.base import Phase, VideoModel
+from videosynth.models.play import (
+    Play,
+    Schedule,
+    asked_ids,
+    check_latents,
+    chosen_attribute,
+    critic_terms,
+    hits,
+    keep_smooth,
+    known_ids,
+    latent,
+    training_noise,
+)
+from videosynth.models.tgan.networks import Critic, Generator, Video
+from videosynth.models.tgan.options import CriticShape, GeneratorShape
+from videosynth.types import LATENT, Clip, DataSpec, Frame, Request, UserError
+
+PLAY = Play("wasserstein", "svc")
+SCHEDULE = Schedule(lr=5e-5, lr_critic=5e-5, optimizer="rmsprop")
+
+
+class TGAN(VideoModel):
+    """Videos of a fixed length from one vector: a temporal generator makes a path, an image generator paints it (TGAN)."""
+
+    takes = frozenset({"latents", "speed"})
+
+    def __init__(
+        self,
+        spec: DataSpec,
+        generator: GeneratorShape = GeneratorShape(),
+        critic: CriticShape = CriticShape(),
+        play: Play = PLAY,
+        schedule: Schedule = SCHEDULE,
+    ) -> None:
+        """Build the networks. ``spec`` comes from the data.
+
+        Raises:
+            UserError: a size or length that no ladder reaches; a class is to be asked for and the data has none.
+        """
+        attribute = chosen_attribute(spec, generator.attribute) if generator.conditional else ""
+        known = {attribute: spec.attributes[attribute]} if attribute else {}
+        spec = replace(spec, maps=(), attributes=known)
+        super().__init__(spec, generator=generator, critic=critic, play=play, schedule=schedule)
+        self.attribute, self.shape, self.play, self.schedule = attribute, generator, play, schedule
+        self.total_steps, self.longest = schedule.steps, schedule.clip_length
+        self.classes = len(known.get(attribute, ()))
+        try:
+            self.generator = Generator(schedule.clip_length, spec.size, self.classes, generator)
+            self.critic = Critic(spec.size, self.classes, critic)
+        except ValueError as error:
+            raise UserError(str(error)) from None
+        play.prepared(self.critic)
+        self.groups = {"g": schedule.group("generator"), "d": schedule.group("critic", critic=True)}
+        self.weights = {"g": {"adv": 1.0}, "d": play.critic_weights}
+
+    @classmethod
+    def tiny(cls) -> TGAN:
+        schedule = replace(SCHEDULE, steps=50, clip_length=4, lr=2e-3, lr_critic=2e-3)
+        shape = GeneratorShape(latent=8, motion=8, temporal=8, width=8)
+        return cls(DataSpec(size=(8, 8), fps=8), shape, CriticShape(width=8), PLAY, schedule)
+
+    # ---- the one cell
+
+    def cell(self, z: Tensor, label: Tensor | None, positions: Tensor | None = None) -> Video:
+        """A whole video from ``z (B, Z)`` in [-1, 1] and, where classes are known, one-hot vectors ``(B, K)``."""
+        return self.generator(z, label, positions)
+
+    def _label(self, ids: Tensor) -> Tensor | None:
+        return F.one_hot(ids, self.classes).float().to(self.device) if self.classes else None
+
+    # ---- use
+
+    def generate(self, request: Request) -> Iterator[Frame]:
+        check_latents(request, ("z",))
+        return super().generate(request)
+
+    @torch.no_grad()
+    def frames(self, request: Request) -> Iterator[Frame]:
+        """The video is made whole and handed out frame by frame; ``latents/z`` is in the first one."""
+        z = latent(request, "z", ops.uniform(ops.generators(request.seeds, "z"), self.shape.latent)).to(self.device)
+        label = self._label(asked_ids(self.spec, self.attribute, request)) if self.classes else None
+        most = int((self.schedule.clip_length - 1) / request.speed) + 1
+        positions = torch.arange(request.frames or most, device=self.device) * request.speed
+        video = self.cell(z, label, positions)
+        for t in range(len(positions)):
+            yield Frame(video.frames[:, t], {} if t else {f"{LATENT}z": z})
+
+    # ---- training
+
+    def phase_at(self, step: int) -> Phase:
+        return self.schedule.phase(step)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        optimizers = super().configure_optimizers()
+        keep_smooth(self, optimizers[1], [self.critic], self.play)
+        return optimizers
+
+    def training_step(self, clip: Clip, _: Any) -> None:
+        *early, last = clip.split(self.schedule.critic_steps)
+        for part in early:
+            self._critic_step(part, *self._fake(part))
+        fake, label = self._fake(last)
+        if self.play.order == "generator_first":
+            self._generator_step(fake, label)
+            self._critic_step(last, fake, label)
+        else:
+            self._critic_step(last, fake, label)
+            self._generator_step(fake, label)
+        self.steps += 1
+
+    def _fake(self, clip: Clip) -> tuple[Tensor, Tensor | None]:
+        """Videos from fresh noise, of the classes that the clips have."""
+        z = 2 * torch.special.ndtr(training_noise(self, clip.batch, self.shape.latent)) - 1  # U(-1, 1)
+        label = None
+        if self.classes:
+            label = self._label(known_ids(clip, self.attribute))
+        return self.cell(z, label).frames, label
+
+    def _critic_step(self, clip: Clip, fake: Tensor, label: Tensor | None) -> None:
+        assert clip.frames is not None
+        with self.step("d") as terms:
+            real = ops.to_float(clip.frames)
+            scores = critic_terms(terms, self.play, lambda x: self.critic(x, label), real, fake.detach())
+        self.log("d/accuracy", hits(self.play, *scores))
+
+    def _generator_step(self, fake: Tensor, label: Tensor | None) -> None:
+        with self.step("g") as terms:
+            terms["adv"] = generator_loss(self.play.game, [self.critic(fake, label)])

@@ -1,0 +1,1 @@
+"""VGAN: a moving foreground over a still background (Vondrick et al. 2016)."""
