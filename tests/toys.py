@@ -1,4 +1,4 @@
-"""Three small models that pass the contract before the zoo arrives: from noise, by prediction, by translation."""
+"""Small models that pass the contract: from noise (in one part or two), by prediction, by translation."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import nn
 
 from videosynth import ops
 from videosynth.models.base import Group, Phase, VideoModel
-from videosynth.types import Clip, DataSpec, Frame, MapSpec, Request
+from videosynth.types import LATENT, Clip, DataSpec, Frame, MapSpec, Request
 
 
 class Toy(VideoModel):
-    """What the three share: one group, an L1 loss, a constant phase."""
+    """What they share: one group, an L1 loss, a constant phase."""
 
     def __init__(self, spec: DataSpec, width: int = 8) -> None:
         super().__init__(spec, width=width)
@@ -53,7 +53,55 @@ class Noise(Toy):
     def frames(self, request: Request) -> Iterator[Frame]:
         z = torch.cat([torch.randn(1, 8, generator=torch.Generator().manual_seed(s)) for s in request.seeds])
         for _ in range(request.frames or 1):
-            yield Frame(self.generator(z))
+            yield Frame(self.generator(z.to(self.device)))
+
+
+class TwoPart(Toy):
+    """Content for the whole video, a step of motion for each frame, an attribute, and a mask beside each frame."""
+
+    takes: frozenset[str] = frozenset({"latents", "speed"})
+    parts = {"content": ("content",), "motion": ("step",)}  # noqa: RUF012
+    pictures = ("mask",)
+
+    def __init__(self, spec: DataSpec, width: int = 4) -> None:
+        super().__init__(spec, width)
+        self.size = width
+        self.generator = nn.Linear(2 * width + 1, 4 * spec.size[0] * spec.size[1])
+
+    @classmethod
+    def tiny(cls) -> TwoPart:
+        return cls(DataSpec(size=(8, 8), attributes={"shade": ("dark", "light")}))
+
+    def cell(self, content: torch.Tensor, step: torch.Tensor, shade: torch.Tensor) -> Frame:
+        """From ``(B, D)``, ``(B, D)`` and ``(B)`` ids."""
+        z = torch.cat([content, step, shade[:, None].float()], dim=1)
+        painted = self.generator(z.to(self.device)).unflatten(1, (4, *self.spec.size))
+        mask = painted[:, 3:].sigmoid()
+        return Frame(mask * painted[:, :3].tanh(), {"mask": mask})
+
+    def training_step(self, clip: Clip, _: Any) -> None:
+        content, steps = torch.randn(clip.batch, self.size), torch.randn(clip.batch, clip.length, self.size)
+        shade = clip.attributes["shade"][:, 0]
+        frames = [self.cell(content, steps[:, t], shade).image for t in range(clip.length)]
+        self.learn(torch.stack(frames, dim=1), clip)
+
+    def drawn(self, request: Request, salt: int) -> torch.Tensor:
+        sources = [torch.Generator().manual_seed(1000 * seed + salt) for seed in request.seeds]
+        return torch.cat([torch.randn(1, self.size, generator=source) for source in sources])
+
+    @torch.no_grad()
+    def frames(self, request: Request) -> Iterator[Frame]:
+        given = request.latents or {}
+        content = given.get("content", self.drawn(request, 999))
+        asked = request.attributes.get("shade", tuple(("dark", "light")[s % 2] for s in request.seeds))
+        asked = (asked,) * len(request.seeds) if isinstance(asked, str) else asked
+        shade = torch.tensor([("dark", "light").index(value) for value in asked])
+        for t in range(request.frames or 4):
+            k = int(t * request.speed)
+            step = given["step"][:, k] if "step" in given else self.drawn(request, k)
+            frame = self.cell(content, step, shade)
+            frame.extras |= {f"{LATENT}step": step} | ({} if t else {f"{LATENT}content": content})
+            yield frame
 
 
 class Prediction(Toy):

@@ -34,6 +34,14 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    """One or more whole numbers, with commas between."""
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number, nor several as in 2,1") from None
+
+
 def demo(arguments: list[str]) -> None:
     p = _parser("demo", "Show the main job: maps of a drive never trained on -> video, with the weights in the box.")
     p.add_argument("--out", default="demo", help="folder to write (default: demo)")
@@ -91,13 +99,15 @@ def generate(arguments: list[str]) -> None:
         "--maps", help="label maps: a data set, a folder of pictures, a lossless video, or world:street[:SEED]"
     )
     p.add_argument("--out", default="video.mp4", help=".mp4 .mkv .gif, or a folder of pictures (default: video.mp4)")
-    p.add_argument("--frames", type=int, help="at most this many frames")
-    p.add_argument("--slice", help="which frames of each sequence, such as 64:80")
+    p.add_argument("--frames", type=int, help="at most this many frames; from noise, exactly so many")
+    p.add_argument("--slice", help="which frames of each sequence (or of a given video), such as 64:80")
     p.add_argument(
         "--first-frame",
         help="how to begin: own (default: the model by itself), zeros, a picture, or a run that paints the first frame",
     )
-    p.add_argument("--context", help="predict what comes after these frames: a data set, or world:street[:SEED]")
+    p.add_argument(
+        "--context", help="predict what comes after these frames: a data set, world:street[:SEED], or (from noise) a video"
+    )
     p.add_argument("--predictor", help="run that continues the label maps (with --context)")
     p.add_argument(
         "--relabel", action="append", default=[], metavar="OLD=NEW", help="paint a class as another (repeatable)"
@@ -111,17 +121,44 @@ def generate(arguments: list[str]) -> None:
     p.add_argument("--fps", type=float, help="frames per second of the video")
     p.add_argument("--precision", default="auto", help="auto, fp32, channels-last, bf16, bf16-quick or compiled")
     p.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, ... (default: a GPU where there is one)")
-    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--seed", type=int, help="of the first video (default: 0, or as saved with --latents)")
     p.add_argument("--panels", action="store_true", help="write maps | fake | real | flow | mask side by side")
     p.add_argument(
         "--trust", action="append", default=[], metavar="PACKAGE", help="package of a model class of your own"
     )
+    _from_noise(p)
     o = p.parse_args(arguments)
     from videosynth.apps.generate import Options
     from videosynth.apps.generate import generate as run
 
-    given: dict[str, Any] = vars(o) | {"trust": tuple(o.trust), "relabel": tuple(o.relabel)}
+    lists = ("trust", "relabel", "attributes", "latents")
+    given: dict[str, Any] = vars(o) | {name: tuple(vars(o)[name]) for name in lists}
     run(Options(**given))
+
+
+def _from_noise(parser: argparse.ArgumentParser) -> None:
+    p = parser.add_argument_group("models that make videos from noise")
+    p.add_argument("--count", type=int, help="videos, of the seeds --seed, --seed + 1, ... (default: 1)")
+    p.add_argument("--fix", metavar="PART", help="content or motion: that of the first video in all")
+    p.add_argument("--speed", type=float, help="of the motion: 0.5 is half as fast")
+    p.add_argument(
+        "--attributes",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE[,VALUE...]",
+        help="what is to be shown; several values go round over the videos (repeatable)",
+    )
+    p.add_argument(
+        "--latents",
+        action="append",
+        default=[],
+        metavar="FILE[:PART]",
+        help="saved latents, or their content or motion alone (repeatable)",
+    )
+    p.add_argument("--save-latents", metavar="FILE", help="keep what the videos were made from (.safetensors)")
+    p.add_argument("--interpolate", type=int, metavar="SEED", help="the videos lead from --seed to this seed")
+    p.add_argument("--extras", action="store_true", help="also write masks, backgrounds and foregrounds as videos")
+    p.add_argument("--columns", type=int, help="of the grid of all videos")
 
 
 def evaluate(arguments: list[str]) -> None:
@@ -144,6 +181,7 @@ def evaluate(arguments: list[str]) -> None:
     p.add_argument("--device", default="auto")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--overwrite", action="store_true", help="replace an earlier report")
+    _measured_from_noise(p)
     p.add_argument("--trust", action="append", default=[], metavar="PACKAGE")
     o = p.parse_args(arguments)
     if not o.votes and not (o.runs and o.root and o.out):
@@ -151,6 +189,19 @@ def evaluate(arguments: list[str]) -> None:
     from videosynth.apps.compare import compare
 
     compare(o)
+
+
+def _measured_from_noise(parser: argparse.ArgumentParser) -> None:
+    p = parser.add_argument_group("runs that make videos from noise (real clips are those of --data.root)")
+    p.add_argument("--count", type=int, help="videos of each run (default: 256)")
+    p.add_argument("--frames", type=_numbers, default=(), help="of a video (default: as trained); 16, or one per run: 32,16")
+    p.add_argument("--step", type=_numbers, default=(), help="take every so manieth generated frame; 2, or one per run: 2,1")
+    p.add_argument("--data.step", dest="data_step", type=int, help="of the real clips, as trained (default: 1)")
+    p.add_argument("--train-root", help="the clips that the runs learnt from, where --data.root holds others")
+    p.add_argument("--content", choices=["shapes", "none"], help="shapes: content distance of one moving shape on black")
+    p.add_argument("--attribute", help="ask for each of its values in turn; a judge trained on real clips says what it sees")
+    p.add_argument("--group", help="attribute whose values are not to be learnt and tested at once, such as person")
+    p.add_argument("--judge", metavar="FILE", help="judge.safetensors of an earlier evaluation, in place of a new one")
 
 
 def models(arguments: list[str]) -> None:

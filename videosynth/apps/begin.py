@@ -7,14 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 
 from videosynth import ops
 from videosynth.apps.edit import relabelled
 from videosynth.apps.maps import first_frame, open_maps
+from videosynth.data.index import frame_slice
+from videosynth.data.transforms import fitted, resize_image
 from videosynth.models.base import load
 from videosynth.types import Clip, DataSpec, Request, UserError
 from videosynth.video.images import IMAGE_SUFFIXES
+from videosynth.video.read import VideoReader
 
 
 class Beginning(NamedTuple):
@@ -61,3 +65,27 @@ def beginnings(
         first = next(painter.generate(Request(seeds=(seed,), maps=stream, **look)))
         found.append(Beginning("own", Clip(frames=ops.to_uint8(first.image).unsqueeze(1).cpu())))
     return found
+
+
+def given_frames(path: str, spec: DataSpec, part: str | None = None) -> Clip:
+    """Frames of a video or a folder of pictures as the context of one video, brought to the spec's size: the first one, or
+    ``part`` of them, such as 0:5.
+
+    Raises:
+        UserError: nothing that can be read, or no such frames.
+    """
+    if not Path(path).exists():
+        raise UserError(f"--context {path}: no video and no folder of pictures there")
+    with VideoReader(path) as reader:
+        chosen = range(*frame_slice(part or "0:1").indices(len(reader)))
+        if not chosen:
+            raise UserError(f"--slice {part} leaves none of the {len(reader)} frames of {path}: choose others")
+        frames = np.stack([_fitted(reader[i], spec) for i in chosen])
+    return Clip(frames=torch.from_numpy(frames).permute(0, 3, 1, 2)[None])
+
+
+def _fitted(image: np.ndarray, spec: DataSpec) -> np.ndarray:
+    height, width = spec.size
+    scaled = resize_image(image, fitted((image.shape[0], image.shape[1]), spec.size, spec.fit))
+    top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
+    return np.ascontiguousarray(scaled[top : top + height, left : left + width])

@@ -39,7 +39,8 @@ def sizes(model: VideoModel, size: tuple[int, int]) -> Sizes:
         for module in getattr(ghost, name).modules():
             if not list(module.children()):
                 module.register_forward_hook(note)
-    clip = random_clip(ghost.spec, 1, 2).to("meta")
+    # A model of a fixed length makes the whole video at once, whatever is asked for.
+    clip = random_clip(ghost.spec, 1, ghost.longest or 2).to("meta")
     frames = sum(1 for _ in ghost.generate(request_for(ghost, clip)))
     exported = [p for n in ghost.exported for p in getattr(ghost, n).parameters()]
     return Sizes(
@@ -50,10 +51,10 @@ def sizes(model: VideoModel, size: tuple[int, int]) -> Sizes:
     )
 
 
-def to_generate(model: VideoModel, size: tuple[int, int]) -> int:
+def to_generate(model: VideoModel, size: tuple[int, int], batch: int = 1) -> int:
     """Bytes for making frames in fp32: weights, and a few copies of the widest activation at a time."""
     found = sizes(model, size)
-    return 4 * (found.weights + 4 * found.widest)
+    return 4 * (found.weights + 4 * batch * found.widest)
 
 
 def to_train(model: VideoModel, size: tuple[int, int], batch: int, half: bool) -> int:

@@ -1,4 +1,4 @@
-"""`videosynth generate`: a run folder and driving maps -> videos, frame by frame in constant memory."""
+"""`videosynth generate`: a run folder, and driving maps or seeds -> videos, frame by frame in constant memory."""
 
 from __future__ import annotations
 
@@ -6,74 +6,33 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from videosynth.apps.asked import Options, pick_device, refuse_idle
 from videosynth.apps.begin import Beginning, beginnings
 from videosynth.apps.edit import CHANGED, blend, kept_frames, read_changes, relabelled
 from videosynth.apps.estimate import to_generate, told
+from videosynth.apps.from_noise import generate_from_noise
 from videosynth.apps.future import predict
 from videosynth.apps.looks import looks
 from videosynth.apps.maps import WORLD, Driving, open_maps, resized, target_files
 from videosynth.apps.precision import SETTINGS, Setting, choose, prepare
-from videosynth.engine.samples import panels, picture
+from videosynth.engine.samples import from_noise, panels, picture
 from videosynth.models.base import VideoModel, load
 from videosynth.types import DataSpec, Request, UserError
 from videosynth.video.write import VideoWriter
 
-
-@dataclass
-class Options:
-    """What `videosynth generate` was asked."""
-
-    run: str
-    maps: str | None = None
-    out: str = "video.mp4"
-    frames: int | None = None  # at most this many
-    slice: str | None = None  # of each sequence's frames, such as 64:80
-    first_frame: str | None = None
-    size: tuple[int, int] | None = None  # (H, W)
-    fps: float | None = None
-    precision: str = "auto"
-    device: str = "auto"
-    seed: int = 0
-    panels: bool = False
-    context: str | None = None  # predict what comes after this data set's frames
-    predictor: str | None = None  # run that continues the label maps
-    style_seed: int | None = None
-    style_mix: str | None = None  # SEED:SHARE
-    style_from: str | None = None  # a data set folder
-    relabel: tuple[str, ...] = ()  # OLD=NEW, classes by name or id
-    keep: str | None = None  # real video or folder: only relabelled regions are painted
-    feather: int | None = None  # pixels over which they come in
-    trust: tuple[str, ...] = ()
-
+__all__ = ["Options", "generate", "pick_device"]
 
 FEATHER = 2  # pixels
 
 
-def pick_device(name: str) -> torch.device:
-    """``auto`` takes a GPU where there is one.
-
-    Raises:
-        UserError: the device is unknown or not there.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError):
-        raise UserError(f"no device {name!r} here: use --device cpu, or auto") from None
-    return device
-
-
 def generate(options: Options) -> list[Path]:
-    """Write one video per sequence; returns their paths.
+    """Write one video per sequence of maps, or per seed; returns their paths.
 
     Raises:
         UserError: whatever is missing, unknown or out of range, before any file is written.
@@ -83,13 +42,15 @@ def generate(options: Options) -> list[Path]:
         raise UserError(f"unknown precision {options.precision!r}: choose from auto, {', '.join(SETTINGS)}")
     if options.frames is not None and options.frames < 1:
         raise UserError(f"--frames must be 1 or more, not {options.frames}")
-    _refuse_idle(options)
     model = load(options.run, options.trust)
+    if from_noise(model):
+        return generate_from_noise(model, options, device)
+    refuse_idle(options, model)
     if options.context is not None:
         model.to(device)
         return predict(
             model, options.run, options.context, options.predictor, options.frames, Path(options.out), options.slice,
-            options.fps, options.seed, options.trust,
+            options.fps, options.seed or 0, options.trust,
         )  # fmt: skip
     if "context" in model.needs:
         raise UserError(f"{type(model).__name__} continues what it is given: pass --context DIR --frames N")
@@ -115,7 +76,7 @@ def generate(options: Options) -> list[Path]:
         options.maps,
         _part(options),
         len(videos),
-        options.seed,
+        options.seed or 0,
         options.trust,
         device,
         changes,
@@ -130,24 +91,6 @@ def generate(options: Options) -> list[Path]:
     for driving, writer, beginning in zip(videos, writers, begin, strict=True):
         _write(model, spec, driving, writer, beginning, changes, kept, options)
     return targets
-
-
-def _refuse_idle(options: Options) -> None:
-    """Options that would change nothing are refused, not ignored."""
-    if options.context is not None:
-        idle: dict[str, object] = {
-            "--maps": options.maps, "--size": options.size, "--panels": options.panels, "--relabel": options.relabel,
-            "--keep": options.keep, "--style-seed": options.style_seed, "--style-mix": options.style_mix,
-            "--style-from": options.style_from, "--first-frame": options.first_frame,
-            "--precision": None if options.precision == "auto" else options.precision,
-        }  # fmt: skip
-        for name, value in idle.items():
-            if value not in (None, False, ()):
-                raise UserError(f"{name} does not go with --context, which continues a given video: leave it out")
-    elif options.predictor is not None:
-        raise UserError("--predictor goes with --context: pass the frames so far, or leave it out")
-    if options.panels and options.keep is not None:
-        raise UserError("--panels shows whole frames, --keep paints parts of them: leave one out")
 
 
 def _check_edit(options: Options, changes: dict[int, int]) -> None:
@@ -197,7 +140,7 @@ def _setting(options: Options, spec: DataSpec, beginning: Beginning, device: tor
 
 def _request(options: Options, spec: DataSpec, maps: Iterator[dict[str, Tensor]], beginning: Beginning) -> Request:
     chosen = looks(options.style_seed, options.style_mix, options.style_from, spec)
-    return Request((options.seed,), maps=maps, context=beginning.context, start=beginning.start, **chosen)
+    return Request((options.seed or 0,), maps=maps, context=beginning.context, start=beginning.start, **chosen)
 
 
 def _write(

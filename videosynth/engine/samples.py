@@ -24,6 +24,11 @@ from videosynth.video.sheets import side_by_side
 from videosynth.video.write import write_video
 
 
+def from_noise(model: VideoModel) -> bool:
+    """Whether a model makes videos from seeds (and perhaps from given frames), not from maps."""
+    return "maps" not in model.needs and model.produces == "frames"
+
+
 def map_picture(maps: dict[str, Tensor], spec: DataSpec) -> np.ndarray:
     """The first map of one frame (batch item 0) as ``H W 3`` uint8."""
     item = spec.maps[0]
