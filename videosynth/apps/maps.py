@@ -16,7 +16,7 @@ from videosynth.data.decode import Decoder, FrameRef
 from videosynth.data.index import Index, Sequence, frame_slice
 from videosynth.data.layouts import VIDEOS, index_folder
 from videosynth.data.transforms import fitted, resize_image
-from videosynth.data.world import iterate_world, world_spec
+from videosynth.data.world import UNSEEN, iterate_world, make_world
 from videosynth.types import Clip, DataSpec, UserError
 from videosynth.video.images import frame_files, read_image
 
@@ -34,7 +34,7 @@ class Driving(NamedTuple):
 
 
 WORLD = "world:"
-DRIVE = 1_000_003  # trainings draw from drives 0, 1, 2, ...: this one is never among them
+DRIVE = UNSEEN  # trainings draw from drives 0, 1, 2, ...: this one is never among them
 
 
 def open_maps(
@@ -65,7 +65,10 @@ def open_maps(
 def _drives(name: str, spec: DataSpec, frames: str | None) -> Iterator[Driving]:
     """``world:NAME[:SEED,SEED,...]``"""
     world, _, seeds = name.removeprefix(WORLD).partition(":")
-    own = world_spec(world, spec.size, spec.fps, nearness=True)
+    source = make_world(world)
+    if not source.maps:
+        raise UserError(f"{WORLD}{world} has no maps to drive a model by: the world with maps is {WORLD}street")
+    own = source.spec(spec.size, spec.fps, nearness=True)
     if any(m not in own.maps for m in spec.maps):
         raise UserError(f"{name} does not have the maps that this model was trained on: it needs another world or data")
     part = frame_slice(frames or "0:64")

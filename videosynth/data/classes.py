@@ -11,7 +11,7 @@ import yaml
 from videosynth.files import read_json
 from videosynth.types import UserError
 
-KEYS = ("classes", "colours", "void", "fps", "remap", "dense")
+KEYS = ("classes", "colours", "void", "fps", "remap", "dense", "videos", "axes")
 VOID = 255  # the usual id of pixels without a class
 
 # Cityscapes' labelIds (0..33) to its 19 trainIds; the other labelIds are void.
@@ -41,7 +41,8 @@ class Classes:
 
     ``void`` is the id of pixels without a class. ``fps`` is in frames per second. ``remap`` are pairs of an id on disk and
     the id that is meant; ids on disk that it does not name are void. ``dense`` are types of dense maps beside ``depth``, or
-    its range.
+    its range. ``videos`` (``strips`` or ``frames``) says what the pictures of a collection are, ``axes`` (such as ``TNHW``)
+    the order of its arrays.
     """
 
     count: int | None = None
@@ -52,6 +53,8 @@ class Classes:
     file: Path | None = None
     remap: tuple[tuple[int, int], ...] = ()
     dense: tuple[Dense, ...] = ()
+    videos: str | None = None
+    axes: str | None = None
 
     def dense_type(self, name: str) -> Dense:
         """What is said of a type of dense maps, or how one is taken of which nothing is said."""
@@ -113,7 +116,19 @@ def _from_yaml(path: Path) -> Classes:
     if remap and void is None:
         void = VOID
     dense = _dense(path, data.get("dense"))
-    return Classes(count, names, colours, void, None if fps is None else float(fps), path, remap, dense)
+    videos, axes = _videos(path, data)
+    rate = None if fps is None else float(fps)
+    return Classes(count, names, colours, void, rate, path, remap, dense, videos, axes)
+
+
+def _videos(path: Path, data: dict[str, Any]) -> tuple[str | None, str | None]:
+    videos, axes = data.get("videos"), data.get("axes")
+    if videos not in (None, "strips", "frames"):
+        raise UserError(f"{path}: videos must be strips (a picture is a video) or frames (a folder is), not {videos!r}")
+    letters = isinstance(axes, str) and len(set(axes)) == len(axes) and {"T", "H", "W"} <= set(axes) <= set("NTCHW")
+    if axes is not None and not letters:
+        raise UserError(f"{path}: axes must be the letters of the arrays' axes, such as TNHW or NTHWC, not {axes!r}")
+    return videos, axes
 
 
 def _remap(path: Path, value: Any) -> tuple[tuple[int, int], ...]:

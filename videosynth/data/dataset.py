@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from videosynth.data.attributes import ids
 from videosynth.data.decode import Decoder, FrameRef
 from videosynth.data.draws import Draw
 from videosynth.data.index import Index, Sequence
@@ -67,19 +69,36 @@ class FrameLoader:
         # A model's maps are read as the data was that it was trained on, unless the folder has a dataset.yaml of its own.
         told = index.classes.remap if index.classes.file is not None else None
         remap = told if told is not None else labels.remap if labels else ()
-        self.decoder = Decoder(colours, void, remap)
+        self.decoder = Decoder(colours, void, remap, index.classes.axes)
         self.spec = spec
         self.memory = memory
+        self._last: tuple[tuple[Path, Size], Array] | None = None  # serves a clip's frames when memory is full
 
     def _kept(self, key: Hashable, make: Callable[[], Array]) -> Array:
         return make() if self.memory is None else self.memory.get(key, make)
 
     def image(self, ref: FrameRef, box: Size) -> Array:
+        if ref.in_strip and ref.position is not None and self.memory is not None:
+            return self._strip(ref.path, box)[ref.position]
+
         def make() -> Array:
             image = self.decoder.image(ref, box)
             return resize_image(image, fitted((image.shape[0], image.shape[1]), box, self.spec.fit))
 
         return self._kept((ref, "images", box), make)
+
+    def _strip(self, path: Path, box: Size) -> Array:
+        """All frames of a strip, kept together: whoever decodes one frame has decoded them all."""
+
+        def make() -> Array:
+            frames = self.decoder.strip(path)
+            size = fitted((frames.shape[1], frames.shape[2]), box, self.spec.fit)
+            # A copy of its own: a view would keep a picture with padded rows, and pass for less than it holds.
+            return np.stack([resize_image(np.ascontiguousarray(frame), size) for frame in frames])
+
+        if self._last is None or self._last[0] != (path, box):
+            self._last = (path, box), self._kept((path, "strip", box), make)
+        return self._last[1]
 
     def map(self, ref: FrameRef, kind: MapSpec, box: Size) -> Array:
         """Ids come as uint8 (classes) or int32 (instances); dense maps as uint8, or float32 when deeper."""
@@ -106,6 +125,11 @@ class FrameLoader:
 def stacked(arrays: list[Array]) -> Tensor:
     """A batch of one from arrays over time."""
     return torch.from_numpy(np.ascontiguousarray(np.stack(arrays)))[None]
+
+
+def per_frame(values: dict[str, int], length: int) -> dict[str, Tensor]:
+    """Attributes of a video as those of its frames: ``1 T`` int64."""
+    return {name: torch.full((1, length), value, dtype=torch.int64) for name, value in values.items()}
 
 
 class StoredFlow:
@@ -149,7 +173,9 @@ class ClipDataset(Dataset[Clip]):
         pairs = None
         if self.flow is not None:
             pairs = [self._pair(sequence, i, images[t - 1 : t + 1], draw, size) for t, i in enumerate(indices) if t]
-        return assemble(f"{sequence.name}/{sequence.stems[indices[0]]}", draw, self.spec, images, maps, pairs)
+        clip = assemble(f"{sequence.name}/{sequence.stems[indices[0]]}", draw, self.spec, images, maps, pairs)
+        clip.attributes = per_frame(ids(sequence.attributes, self.spec), len(indices))
+        return clip
 
     def _pair(self, sequence: Sequence, i: int, images: list[Array], draw: Draw, size: Size) -> tuple[Array, Array]:
         """Flow from frame i to the clip's frame before it, at the resized frames' size."""

@@ -11,20 +11,36 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from videosynth.data.arrays import ArrayVideos
 from videosynth.data.pictures import quick_ids, quick_image
+from videosynth.data.strips import cut
 from videosynth.types import UserError
 from videosynth.video.images import image_size
 from videosynth.video.read import VideoReader, read_ids, read_image
 
+VIDEOS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv")
+ARRAYS = (".npy", ".npz")
 OPEN_VIDEOS = 4  # decoders kept open at once in one process
 _FLO_MAGIC = 202021.25
 
 
 class FrameRef(NamedTuple):
-    """Where a frame lies: a file, or a position in a video file."""
+    """Where a frame lies: a file, or a position in a video file, in a strip, or among all frames of an array file."""
 
     path: Path
     position: int | None = None
+
+    @property
+    def in_video(self) -> bool:
+        return self.position is not None and self.path.suffix.lower() in VIDEOS
+
+    @property
+    def in_array(self) -> bool:
+        return self.position is not None and self.path.suffix.lower() in ARRAYS
+
+    @property
+    def in_strip(self) -> bool:
+        return self.position is not None and self.path.suffix.lower() not in (*VIDEOS, *ARRAYS)
 
     def __str__(self) -> str:
         return str(self.path) if self.position is None else f"{self.path} frame {self.position}"
@@ -34,7 +50,7 @@ class Decoder:
     """Reads frames; keeps the last few videos open. A pickled copy starts with none open, so workers open their own.
 
     ``colours`` and ``void`` say how RGB label images become ids; ``remap`` (pairs of an id on disk and its meaning) says
-    what label ids mean, the others are void.
+    what label ids mean, the others are void. ``axes``: those of array files, where their shapes do not tell.
     """
 
     def __init__(
@@ -42,6 +58,7 @@ class Decoder:
         colours: tuple[tuple[int, int, int], ...] = (),
         void: int | None = None,
         remap: tuple[tuple[int, int], ...] = (),
+        axes: str | None = None,
     ) -> None:
         self.colours = colours
         self.void = void
@@ -50,10 +67,13 @@ class Decoder:
             self.table = np.full(256, 255 if void is None else void, np.uint8)
             for stored, meant in remap:
                 self.table[stored] = meant
+        self.axes = axes
         self._videos: OrderedDict[Path, VideoReader] = OrderedDict()
+        self._strip: tuple[Path, NDArray[np.uint8]] | None = None  # frames of a clip come from one strip
+        self._arrays: dict[Path, ArrayVideos] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_videos": OrderedDict()}
+        return {**self.__dict__, "_videos": OrderedDict(), "_strip": None, "_arrays": {}}
 
     def _video(self, path: Path) -> VideoReader:
         if path not in self._videos:
@@ -71,15 +91,41 @@ class Decoder:
         return float(self._video(ref.path).fps)
 
     def size(self, ref: FrameRef) -> tuple[int, int]:
-        """(H, W) of a video's frames."""
-        return self._video(ref.path).size
+        """(H, W) of the frame, from headers."""
+        if ref.in_video:
+            return self._video(ref.path).size
+        if ref.in_array:
+            return self._array(ref.path).size
+        height, width = image_size(ref.path)
+        return (min(height, width), min(height, width)) if ref.in_strip else (height, width)
+
+    def _array(self, path: Path) -> ArrayVideos:
+        return self._arrays.setdefault(path, ArrayVideos(path, self.axes))
+
+    def strip(self, path: Path) -> NDArray[np.uint8]:
+        """All frames of a strip, T S S 3. The last strip is kept."""
+        if self._strip is None or self._strip[0] != path:
+            picture = quick_image(path)
+            self._strip = path, cut(read_image(path) if picture is None else picture)
+        return self._strip[1]
 
     def image(self, ref: FrameRef, box: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """H W 3, RGB. ``box``: the (H, W) that it will be resized to; a far larger JPEG then comes reduced."""
         if ref.position is not None:
-            return self._video(ref.path)[ref.position]
+            return self._positioned(ref, ref.position)
         picture = quick_image(ref.path, box)
         return read_image(ref.path) if picture is None else picture
+
+    def _positioned(self, ref: FrameRef, position: int) -> NDArray[np.uint8]:
+        if ref.in_array:
+            videos = self._array(ref.path)
+            return videos.frame(*divmod(position, videos.length))
+        if ref.in_strip:
+            frames = self.strip(ref.path)
+            if position >= len(frames):
+                raise UserError(f"{ref.path} is shorter than when it was counted: leave data alone that is being read")
+            return frames[position]
+        return self._video(ref.path)[position]
 
     def ids(self, ref: FrameRef, labels: bool) -> NDArray[np.integer]:
         """H W, uint8 or int32. ``labels``: colours, where the data set names them, count as ids, and ids are remapped."""

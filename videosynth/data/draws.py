@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from videosynth.types import UserError
 
@@ -45,7 +46,7 @@ class Draw(NamedTuple):
 @dataclass(frozen=True)
 class DrawSettings:
     """``max_step``: largest stride; ``scale``: range of zooms (>= 1) before the crop; ``colour``: strength 0..1;
-    ``coarsen``: share of the clips whose label maps are coarsened.
+    ``coarsen``: share of the clips whose label maps are coarsened. ``step``: a fixed stride, multiplied by the drawn one.
     """
 
     size: tuple[int, int]
@@ -55,6 +56,7 @@ class DrawSettings:
     flip: bool = False
     colour: float = 0.0
     coarsen: float = 0.0
+    step: int = 1
 
     def __post_init__(self) -> None:
         low, high = self.scale
@@ -62,6 +64,8 @@ class DrawSettings:
             raise UserError(f"data.scale must be [min, max] with 1 <= min <= max <= 8, not [{low}, {high}]")
         if self.max_step < 1:
             raise UserError(f"data.max_step must be 1 or more, not {self.max_step}")
+        if self.step < 1:
+            raise UserError(f"data.step must be 1 or more, not {self.step}")
         if self.length < 1:
             raise UserError(f"data.clip_length must be 1 or more, not {self.length}")
         if min(self.size) < 1:
@@ -77,7 +81,9 @@ def generator(seed: int, step: int, rank: int, slot: int) -> np.random.Generator
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, step, rank, slot])))
 
 
-def draw(lengths: Sequence[int], settings: DrawSettings, seed: int, step: int, rank: int, slot: int) -> Draw:
+def draw(
+    lengths: Sequence[int] | NDArray[np.int64], settings: DrawSettings, seed: int, step: int, rank: int, slot: int
+) -> Draw:
     """The clip in ``slot`` of the batch of ``rank`` at ``step``. ``lengths`` are the sequences' frame counts.
 
     The stride is drawn first, of those that fit into the longest sequence; then the sequence, in proportion to its
@@ -86,16 +92,18 @@ def draw(lengths: Sequence[int], settings: DrawSettings, seed: int, step: int, r
     """
     random = generator(seed, step, rank, slot)
     room = np.asarray(lengths, dtype=np.int64)
-    gaps = settings.length - 1
+    gaps = (settings.length - 1) * settings.step
     longest = int(room.max()) if room.size else 0
-    if longest < settings.length:
+    if longest < gaps + 1:
+        every = f" ({settings.length}, one in {settings.step})" if settings.step > 1 else ""
+        remedy = "shorten data.clip_length or data.step" if settings.step > 1 else "shorten data.clip_length"
         raise UserError(
-            f"a clip needs {settings.length} frames but the longest sequence has {longest}: "
-            "shorten data.clip_length or give longer sequences"
+            f"a clip needs {gaps + 1} frames{every} but the longest sequence has {longest}: "
+            f"{remedy} or give longer sequences"
         )
     most = settings.max_step if gaps == 0 else min(settings.max_step, (longest - 1) // gaps)
-    stride = int(random.integers(1, most + 1))
-    starts = np.maximum(room - gaps * stride, 0)
+    drawn = int(random.integers(1, most + 1))
+    starts = np.maximum(room - gaps * drawn, 0)
     pick = int(random.integers(int(starts.sum())))
     sequence = int(np.searchsorted(np.cumsum(starts), pick, side="right"))
     start = pick - int(starts[:sequence].sum())
@@ -111,7 +119,7 @@ def draw(lengths: Sequence[int], settings: DrawSettings, seed: int, step: int, r
     return Draw(
         sequence,
         start,
-        stride,
+        drawn * settings.step,
         settings.length,
         (height, width),
         (max(height, round(height * scale)), max(width, round(width * scale))),

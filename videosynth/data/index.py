@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from videosynth.data.attributes import vocabularies
 from videosynth.data.classes import VOID, Classes
 from videosynth.data.decode import Decoder, FrameRef
 from videosynth.types import DataSpec, MapSpec, UserError
@@ -22,6 +23,7 @@ class Sequence:
 
     All types have ``len(stems)`` frames; only ``flow`` may miss some (None). ``left_out`` are files whose stem no
     other type has. ``matched`` says whether frames were paired by stem or, all stems being different, by order.
+    ``attributes`` are what is known of the video as a whole, such as its class: name -> word.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Sequence:
     frames: dict[str, tuple[FrameRef | None, ...]]
     left_out: dict[str, tuple[Path, ...]] = field(default_factory=dict)
     matched: Literal["stem", "order"] = "stem"
+    attributes: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -48,12 +51,20 @@ class _Scan(NamedTuple):
 
 @dataclass(frozen=True)
 class Index:
-    """A data set on disk. ``layout`` names the folder layout that was recognised."""
+    """A data set on disk. ``layout`` names the folder layout that was recognised; ``faults`` are files of a collection
+    that cannot be used.
+    """
 
     root: Path
     layout: str
     sequences: tuple[Sequence, ...]
     classes: Classes = field(default_factory=Classes)
+    faults: tuple[str, ...] = ()
+
+    @property
+    def collection(self) -> bool:
+        """Videos in no layout for maps."""
+        return self.layout.startswith("collection")
 
     @cached_property
     def types(self) -> tuple[str, ...]:
@@ -61,7 +72,7 @@ class Index:
         first = self.sequences[0].frames if self.sequences else {}
         return tuple(kind for kind in first if all(kind in s.frames for s in self.sequences))
 
-    @property
+    @cached_property
     def lengths(self) -> tuple[int, ...]:
         """Frames per sequence."""
         return tuple(len(s) for s in self.sequences)
@@ -108,7 +119,7 @@ class Index:
             return self.classes.fps
         for sequence in self.sequences:
             for ref in sequence.frames.get("images", ())[:1]:
-                if ref is not None and ref.position is not None:
+                if ref is not None and ref.in_video:
                     return Decoder().fps(ref)
         return None
 
@@ -129,7 +140,8 @@ class Index:
             maps.append(MapSpec("instances", "instances", 1))
         maps += [self._dense(name) for name in self.dense_types]
         default = DataSpec()
-        return DataSpec(tuple(maps), (size[0], size[1]), self.fps or default.fps, fit)
+        known = vocabularies([s.attributes for s in self.sequences])
+        return DataSpec(tuple(maps), (size[0], size[1]), self.fps or default.fps, fit, known)
 
     @property
     def dense_types(self) -> tuple[str, ...]:
@@ -149,7 +161,8 @@ class Index:
         """A hash of sequence names, frame names and file sizes: equal for equal copies of a data set."""
         digest = hashlib.sha256()
         for sequence in self.sequences:
-            digest.update(f"{sequence.name}\n".encode())
+            known = "".join(f" {k}={v}" for k, v in sorted(sequence.attributes.items()))
+            digest.update(f"{sequence.name}{known}\n".encode())
             for kind in sorted(sequence.frames):
                 seen: Path | None = None
                 for stem, ref in zip(sequence.stems, sequence.frames[kind]):

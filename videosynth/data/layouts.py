@@ -8,6 +8,7 @@
 | sequence first | ``<root>/<sequence>/<type>/<frame>`` |
 
 A single sequence may leave its level out; a type may be one video file per sequence. Frames match by stem.
+A folder with none of these, but with videos, is a collection without maps, see :mod:`videosynth.data.videos`.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from videosynth.data.classes import read_classes
-from videosynth.data.decode import Decoder, FrameRef
+from videosynth.data.classes import Classes, read_classes
+from videosynth.data.decode import ARRAYS, VIDEOS, Decoder, FrameRef
 from videosynth.data.index import Index, Sequence, some
+from videosynth.data.videos import collect
 from videosynth.types import UserError
 from videosynth.video.images import IMAGE_SUFFIXES, natural_key
 
-VIDEOS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v")
 POINTS = (".json", ".txt", ".npy", ".npz")
 FLOWS = (".flo", ".npy", ".png")
 
@@ -97,6 +98,9 @@ def index_folder(root: Path | str, phase: str = "train", needs: Collection[str] 
     folder, an unknown layout or a data set without a single frame is a :class:`UserError`.
     """
     index = scan_folder(root, phase, needs)
+    if index.faults:
+        more = len(index.faults) - 1
+        raise UserError(index.faults[0] + (f" ({more} more: see `videosynth check {index.root}`)" if more else ""))
     kept = tuple(s for s in index.sequences if len(s))
     if not kept:
         raise UserError(
@@ -111,9 +115,12 @@ def scan_folder(root: Path | str, phase: str = "train", needs: Collection[str] =
     root = Path(root)
     if not root.exists():
         raise UserError(f"{root} does not exist: give the folder of a data set")
-    if not root.is_dir():
+    one = root.is_file() and root.suffix.lower() in (*VIDEOS, *ARRAYS)
+    if not root.is_dir() and not one:
         raise UserError(f"{root} is a file: give the folder of a data set")
     classes = read_classes(root)
+    if one:
+        return _collection(root, classes) or Index(root, "", ())
     dense = [d.name for d in classes.dense]
     known = [t for t in TYPES if t != "depth"]
     wrong = next((name for name in dense if name in known), None)
@@ -132,8 +139,25 @@ def scan_folder(root: Path | str, phase: str = "train", needs: Collection[str] =
                 name = f"{folder.name}/{sequence.name}" if sequence.name else folder.name
                 sequences.append(replace(sequence, name=name))
     if not sequences:
-        raise UserError(_unknown(root, found))
+        # Whoever needs maps is told that there are none, not that a picture of theirs is no strip.
+        maps = found or _phases(root) or not set(needs) <= {"images"}
+        index = None if maps else _collection(root, classes)
+        if index is None:
+            raise UserError(_unknown(root, found))
+        return index
     return Index(root, layout, tuple(sequences), classes)
+
+
+def _collection(root: Path, classes: Classes) -> Index | None:
+    """Here, and only here, a data set without a known layout becomes a collection of videos."""
+    found = collect(root, classes)
+    return None if found is None else Index(root, found.layout, found.sequences, classes, found.faults)
+
+
+def _phases(root: Path) -> list[str]:
+    """What ``data.phase`` can choose in NVIDIA's layout."""
+    names = [e.name for e in _entries(root) if e.is_dir()]
+    return sorted({n.rpartition("_")[0] for n in names if n.rpartition("_")[2] in ("A", "B")} - {""})
 
 
 def _unknown(root: Path, found: Found) -> str:
@@ -142,12 +166,12 @@ def _unknown(root: Path, found: Found) -> str:
     names = [e.name for e in _entries(root)]
     if not names:
         return f"{root} is empty: put frames under images/ and labels/"
-    phases = sorted({n.rpartition("_")[0] for n in names if n.rpartition("_")[2] in ("A", "B")})
+    phases = _phases(root)
     if phases:
         return f"{root} has the phases {some(phases)}: choose one with data.phase"
     return (
         f"{root} has no layout that is known (it holds {some(names)}): "
-        "put frames under images/<sequence>/ and labels/<sequence>/"
+        "put frames under images/<sequence>/ and labels/<sequence>/, or give a folder of videos"
     )
 
 

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import cv2
+import numpy as np
 import torch
 from lightning import LightningDataModule
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
+from videosynth.data.attributes import only_attributes
 from videosynth.data.dataset import ClipDataset, FlowSource, Memory, StoredFlow, iterate
 from videosynth.data.draws import Draw, DrawSettings, draw
 from videosynth.data.index import Index, frame_slice
 from videosynth.data.layouts import index_folder
-from videosynth.data.world import LENGTH, WorldDataset, iterate_world, world_spec
+from videosynth.data.world import World, WorldDataset, iterate_world, make_world
 from videosynth.files import cache_folder
 from videosynth.flow import FlowTeacher
 from videosynth.flow.cache import FlowCache
@@ -56,16 +59,21 @@ class VideoData(LightningDataModule):
     """Clips for training.
 
     Args:
-        root: folder of a data set (see ``videosynth check``); give this or ``world``.
-        world: a built-in world: ``street``.
-        world_seeds: how many different drives of the world there are: seeds 0, 1, ...
+        root: folder of a data set or of videos (see ``videosynth check``); give this or ``world``.
+        world: a built-in world: ``street``, ``shapes`` (a shape on its way) or ``digits`` (digits that bounce).
+        world_seeds: how many different videos of the world there are: seeds 0, 1, ...
+        world_length: frames of a world's video (default: 600 of a drive, 32 of shapes, whose path spans them, and digits).
+        digits: how many digits there are in a video of the world ``digits``.
+        glyphs: file of pictures for the world ``digits`` (uint8 N x 28 x 28, .npy or .npz), such as MNIST.
+        attributes: which attributes of the videos are kept, such as ``[class]`` (default: all).
         maps: which maps drive the video (default: all that a folder has; labels and instances of a world, which has
             ``nearness`` too, 4 m divided by the depth).
         size: height and width of the training frames in pixels.
         fit: ``stretch`` frames to the size, or ``cover`` it and cut.
         batch_size: clips per step and device.
         clip_length: frames per clip, where the model does not say.
-        max_step: largest stride between the frames of a clip; each clip draws its own.
+        step: stride between the frames of a clip: 2 takes every second frame.
+        max_step: largest random stride between the frames of a clip; each clip draws its own (times ``step``).
         scale: range of random zooms (1 or more) before the random cut.
         flip: mirror half of the clips.
         colour: strength (0..1) of the random change of brightness, contrast, saturation and hue.
@@ -74,8 +82,9 @@ class VideoData(LightningDataModule):
         frames: use only these frames of each sequence, a slice such as ``0:64``.
         sequences: use only these sequences (of a world: these seeds).
         workers: loader processes; default: one less than there are cores.
-        flow: where the real videos' flow comes from: ``dis`` (OpenCV; default for folders), ``raft`` (needs torchvision
-            and ``flow_weights``), ``world`` (exact; default for worlds), ``disk``, ``none``.
+        flow: where the real videos' flow comes from: ``dis`` (OpenCV; default for folders with a known layout), ``raft``
+            (needs torchvision and ``flow_weights``), ``world`` (exact; default for the street), ``disk``, ``none`` (default
+            for videos without maps).
         flow_weights: file of the weights of ``raft`` (torchvision's raft_large).
         cache: keep decoded frames and flow in ``memory``, flow on ``disk``, or ``none``.
         seed: seed of all draws.
@@ -88,11 +97,16 @@ class VideoData(LightningDataModule):
         root: str | None = None,
         world: str | None = None,
         world_seeds: int = 1000,
+        world_length: int | None = None,
+        digits: int = 2,
+        glyphs: str | None = None,
+        attributes: list[str] | None = None,
         maps: list[str] | None = None,
         size: tuple[int, int] = (128, 256),
         fit: Literal["stretch", "cover"] = "stretch",
         batch_size: int = 1,
         clip_length: int = 6,
+        step: int = 1,
         max_step: int = 1,
         scale: tuple[float, float] = (1.0, 1.0),
         flip: bool = True,
@@ -110,8 +124,9 @@ class VideoData(LightningDataModule):
     ) -> None:
         super().__init__()
         if (root is None) == (world is None):
-            raise UserError("give either data.root (a folder) or data.world (street)")
+            raise UserError("give either data.root (a folder) or data.world (street, shapes or digits)")
         counts = {"batch_size": batch_size, "world_seeds": world_seeds, "steps_per_epoch": steps_per_epoch}
+        counts |= {"digits": digits, "world_length": 1 if world_length is None else world_length}
         for name, value in counts.items():
             if value < 1:
                 raise UserError(f"data.{name} must be 1 or more, not {value}")
@@ -119,18 +134,22 @@ class VideoData(LightningDataModule):
             raise UserError(f"data.workers must be 0 or more, not {workers}")
         self.root = None if root is None else Path(root)
         self.world = world
+        self.source: World | None = None
+        if world is not None:
+            self.source = make_world(world, world_length, digits, None if glyphs is None else Path(glyphs))
         self.world_seeds = world_seeds
+        self.attributes = attributes
         self.maps = maps
         self.size = (int(size[0]), int(size[1]))
         self.fit: Literal["stretch", "cover"] = fit
         self.batch_size = batch_size
         self.settings = DrawSettings(
-            self.size, clip_length, max_step, (scale[0], scale[1]), flip, colour, coarsen_labels
+            self.size, clip_length, max_step, (scale[0], scale[1]), flip, colour, coarsen_labels, step
         )
         self.frames = frames
         self.sequences = sequences
         self.workers = max(1, (os.cpu_count() or 1) - 1) if workers is None else workers
-        self.flow: Flow = flow or ("world" if root is None else "dis")
+        self._flow: Flow | None = flow
         self.flow_weights = flow_weights
         self.cache = cache
         self.seed = seed
@@ -142,6 +161,16 @@ class VideoData(LightningDataModule):
         self._index: Index | None = None
         self._spec: DataSpec | None = None
         self._dataset: ClipDataset | WorldDataset | None = None
+        self._lengths: NDArray[np.int64] | None = None
+
+    @property
+    def flow(self) -> Flow:
+        """Where flow comes from: what was asked for, else what suits the data."""
+        if self._flow is not None:
+            return self._flow
+        if self.source is not None:
+            return "world" if self.source.maps else "none"
+        return "none" if self.whole.collection else "dis"
 
     @property
     def whole(self) -> Index:
@@ -163,18 +192,19 @@ class VideoData(LightningDataModule):
     def spec(self) -> DataSpec:
         """What a model needs to know of the data; available before training."""
         if self._spec is None:
-            if self.world is not None:
-                spec = world_spec(self.world, self.size, nearness=self.maps is not None)
+            if self.source is not None:
+                spec = self.source.spec(self.size, DataSpec().fps, nearness=self.maps is not None)
             else:
                 # All frames are scanned, not the chosen ones: a class may be absent from a part.
                 spec = self.whole.spec(self.size, self.fit)
-            self._spec = spec if self.maps is None else only_maps(spec, self.maps)
+            spec = spec if self.maps is None else only_maps(spec, self.maps)
+            self._spec = spec if self.attributes is None else only_attributes(spec, self.attributes)
         return self._spec
 
     @property
     def dataset(self) -> ClipDataset | WorldDataset:
         if self._dataset is None:
-            self._dataset = self._folder() if self.world is None else self._world()
+            self._dataset = self._folder() if self.source is None else self._world(self.source)
         return self._dataset
 
     def _folder(self) -> ClipDataset:
@@ -198,19 +228,21 @@ class VideoData(LightningDataModule):
 
         return RAFT(self.flow_weights)
 
-    def _world(self) -> WorldDataset:
+    def _world(self, source: World) -> WorldDataset:
         if self.flow == "disk":
             raise UserError("data.flow is disk but a world has no files: set it to world, dis or none")
-        frames = range(LENGTH)[frame_slice(self.frames or ":")]
+        if self.flow == "world" and not source.maps:
+            raise UserError(f"data.flow is world but the world {self.world} knows no flow: set it to dis or none")
+        frames = range(source.length)[frame_slice(self.frames or ":")]
         if not frames or frames.step != 1:
-            raise UserError(f"data.frames of a world must be a slice such as 0:{LENGTH} without a step")
+            raise UserError(f"data.frames of a world must be a slice such as 0:{source.length} without a step")
         seeds: Sequence[int] = range(self.world_seeds)
         if self.sequences is not None:
             if not all(name.isdecimal() for name in self.sequences):
                 raise UserError(f"data.sequences of a world are seeds such as [0, 7], not {self.sequences}")
             seeds = [int(name) for name in self.sequences]
         flow = "exact" if self.flow == "world" else None if self.flow == "none" else self._teacher()
-        return WorldDataset(self.spec, seeds, flow, frames.start, len(frames))
+        return WorldDataset(self.spec, seeds, flow, frames.start, len(frames), source)
 
     @property
     def cache_folder(self) -> Path:
@@ -220,9 +252,9 @@ class VideoData(LightningDataModule):
     def fingerprint(self) -> str:
         """A hash of what the clips are made from, for the record of a run."""
         if self.world is not None:
-            return hashlib.sha256(
-                f"{self.world} {self.world_seeds} {self.sequences} {self.frames}".encode()
-            ).hexdigest()
+            told = f"{self.world} {self.world_seeds} {self.sequences} {self.frames}"
+            told += "" if self.source == make_world(self.world) else f" {self.source}"
+            return hashlib.sha256(told.encode()).hexdigest()
         return self.index.fingerprint()
 
     def prepare_data(self) -> None:
@@ -236,16 +268,11 @@ class VideoData(LightningDataModule):
         settings = self.settings
         if self.phase_at is not None:
             phase = self.phase_at(step)
-            settings = DrawSettings(
-                getattr(phase, "size", None) or self.size,
-                phase.clip_length,
-                settings.max_step,
-                settings.scale,
-                settings.flip,
-                settings.colour,
-                settings.coarsen,
-            )
-        return draw(self.dataset.lengths, settings, self.seed, step, rank, slot)
+            size = getattr(phase, "size", None) or self.size
+            settings = replace(settings, size=size, length=phase.clip_length)
+        if self._lengths is None:  # thousands of videos: counted once, not for every clip
+            self._lengths = np.asarray(self.dataset.lengths, np.int64)
+        return draw(self._lengths, settings, self.seed, step, rank, slot)
 
     def videos(self, frames: str | None = None) -> Iterator[tuple[str, Iterator[dict[str, torch.Tensor]]]]:
         """Whole sequences for measuring: names and streams of maps and ``images``, see :func:`iterate`.
@@ -253,9 +280,10 @@ class VideoData(LightningDataModule):
         ``frames``: a slice of each sequence's frames (default: those trained on); of a world, of a drive that no clip is
         drawn from.
         """
-        if self.world is not None:
-            part = range(LENGTH)[frame_slice(frames or "0:32")]
-            yield f"{self.world_seeds}", iterate_world(self.spec, self.world_seeds, len(part), part.start)
+        if self.source is not None:
+            part = range(self.source.length)[frame_slice(frames or "0:32")]
+            stream = iterate_world(self.spec, self.world_seeds, len(part), part.start, self.source)
+            yield f"{self.world_seeds}", stream
             return
         index = self.index if frames is None else self.whole.subset(frames, self.sequences)
         for sequence in index.sequences:

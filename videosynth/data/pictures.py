@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 _REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
 _PNG = b"\x89PNG\r\n\x1a\n"
-_GREY, _RGB = 0, 2  # colour types of PNG
+_GREY, _RGB, _RGBA = 0, 2, 6  # colour types of PNG
 
 
 def quick_image(path: Path, box: tuple[int, int] | None = None) -> NDArray[np.uint8] | None:
@@ -30,7 +30,7 @@ def quick_image(path: Path, box: tuple[int, int] | None = None) -> NDArray[np.ui
             room = min(size[0] / box[0], size[1] / box[1]) / 2
             factor = next((f for f in (8, 4, 2) if f <= room), 1)
         picture = _decode(data, _REDUCED.get(factor, cv2.IMREAD_COLOR))
-    elif _is_png(data, _RGB):
+    elif _is_png(data, _RGB) or _is_png(data, _RGBA):  # OpenCV, too, drops alpha without mixing it in
         picture = _decode(data, cv2.IMREAD_COLOR)
     else:
         return None

@@ -1,0 +1,104 @@
+"""Whole videos to measure on: clips of one length from a collection or a built-in world, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from videosynth.data.attributes import ids
+from videosynth.data.dataset import FrameLoader, Memory
+from videosynth.data.index import frame_slice
+from videosynth.data.layouts import index_folder
+from videosynth.data.transforms import Array, Geometry
+from videosynth.data.world import UNSEEN, make_world
+from videosynth.types import DataSpec, UserError
+
+WORLD = "world:"
+COUNT = 256  # videos of a world, where nobody says how many
+_ROOM = 64 << 20  # bytes: the strip in use, decoded once for all of its clips
+
+Named = tuple[str, Array, dict[str, int]]
+
+
+def read_videos(
+    root_or_world: str | Path,
+    spec: DataSpec,
+    length: int,
+    step: int = 1,
+    limit: int | None = None,
+    frames: str | None = None,
+) -> Iterator[Named]:
+    """Clips of exactly ``length`` frames, every ``step``-th one, at ``spec.size`` (as ``spec.fit`` says).
+
+    Each video gives consecutive clips that do not overlap, from its start on; what is left at its end, and videos that
+    are too short, give none. ``root_or_world``: a folder that training can read, or ``world:shapes`` and the like: videos
+    that no training sees, ``limit`` (else 256) of them. ``limit``: at most so many clips. ``frames``: a slice of each
+    video's frames, such as ``0:64``.
+
+    Yields:
+        Name of video and first frame (``a/b@0``), frames ``T H W 3`` uint8, ids of the attributes of ``spec`` (-1: unknown).
+
+    Raises:
+        UserError: no such data, or no video is long enough; at once, not at the first clip.
+    """
+    if length < 1 or step < 1:
+        raise UserError(f"clips need a length and a step of 1 or more, not {length} and {step}")
+    need = (length - 1) * step + 1
+    if str(root_or_world).startswith(WORLD):
+        clips = _world(str(root_or_world).removeprefix(WORLD), spec, length, step, limit, frames)
+    else:
+        clips = _folder(Path(root_or_world), spec, length, step, frames)
+    first = next(clips, None)
+    if first is None:
+        every = f" (one in {step})" if step > 1 else ""
+        raise UserError(
+            f"{root_or_world}: no video has the {need} frames that a clip of {length}{every} needs: "
+            "shorten the clips or give longer videos"
+        )
+    return islice(_chain(first, clips), limit)
+
+
+def _chain(first: Named, rest: Iterator[Named]) -> Iterator[Named]:
+    yield first
+    yield from rest
+
+
+def _parts(count: int, length: int, step: int) -> Iterator[range]:
+    """Frames of the consecutive clips of a video of ``count`` frames."""
+    span = length * step  # the next clip starts where this one's rhythm goes on
+    for start in range(0, count - (length - 1) * step, span):
+        yield range(start, start + span, step)
+
+
+def _folder(root: Path, spec: DataSpec, length: int, step: int, frames: str | None) -> Iterator[Named]:
+    index = index_folder(root, needs=("images",)).subset(frames)
+    if "images" not in index.types:
+        raise UserError(f"{root} has no images: put the videos' frames under images/")
+    loader = FrameLoader(index, spec, None)
+    for sequence in index.sequences:
+        loader.memory = Memory(_ROOM)
+        for part in _parts(len(sequence), length, step):
+            refs = [sequence.at("images", i) for i in part]
+            images = [_centre(loader.image(ref, spec.size), spec.size) for ref in refs if ref is not None]
+            if len(images) == length:
+                yield f"{sequence.name}@{part.start}", np.stack(images), ids(sequence.attributes, spec)
+
+
+def _world(name: str, spec: DataSpec, length: int, step: int, limit: int | None, frames: str | None) -> Iterator[Named]:
+    usual = make_world(name).length
+    source = make_world(name, max(usual, (length - 1) * step + 1))
+    chosen = range(source.length)[frame_slice(frames or ":")]
+    if chosen.step != 1:
+        raise UserError(f"frames of a world are a slice such as 0:{usual} without a step, not {frames}")
+    for seed in range(UNSEEN, UNSEEN + (limit or COUNT)):
+        for part in _parts(len(chosen), length, step):
+            shifted = range(chosen.start + part.start, chosen.start + part.stop, step)
+            seen = source.record(seed, shifted, spec.size, spec)
+            yield f"{name}-{seed}@{shifted.start}", np.stack(seen.images), ids(seen.attributes, spec)
+
+
+def _centre(image: Array, size: tuple[int, int]) -> Array:
+    return Geometry.of((image.shape[0], image.shape[1]), size, (0.5, 0.5), False).image(image)
