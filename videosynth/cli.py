@@ -195,7 +195,7 @@ def _measured_from_noise(parser: argparse.ArgumentParser) -> None:
     p = parser.add_argument_group("runs that make videos from noise (real clips are those of --data.root)")
     p.add_argument("--count", type=int, help="videos of each run (default: 256)")
     p.add_argument("--frames", type=_numbers, default=(), help="of a video (default: as trained); 16, or one per run: 32,16")
-    p.add_argument("--step", type=_numbers, default=(), help="take every so manieth generated frame; 2, or one per run: 2,1")
+    p.add_argument("--step", type=_numbers, default=(), help="take one generated frame in so many; 2, or one per run: 2,1")
     p.add_argument("--data.step", dest="data_step", type=int, help="of the real clips, as trained (default: 1)")
     p.add_argument("--train-root", help="the clips that the runs learnt from, where --data.root holds others")
     p.add_argument("--content", choices=["shapes", "none"], help="shapes: content distance of one moving shape on black")

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,11 @@ from videosynth.apps.evaluate import Truth, evaluate, from_model
 from videosynth.apps.generate import pick_device
 from videosynth.apps.maps import Driving, open_maps
 from videosynth.apps.preference import summarise, write_preference
+from videosynth.apps.real import Stream, attributes_of
+from videosynth.apps.unpaired import Choices, contenders, evaluate_unpaired
+from videosynth.data.collections import WORLD, read_videos
 from videosynth.metrics.extractors import Extractor, load_extractor
+from videosynth.metrics.judge import load_judge
 from videosynth.models.base import VideoModel, load
 from videosynth.nn.trunks import load_trunk
 from videosynth.types import DataSpec, UserError
@@ -33,6 +38,10 @@ def compare(options: Namespace) -> None:
     device = pick_device(options.device)
     torch.backends.cudnn.allow_tf32 = False  # fp32 means fp32
     models = {_name(run, options.runs): load(run, options.trust).to(device) for run in options.runs}
+    if all(m.produces == "frames" and "maps" not in m.needs for m in models.values()):
+        _from_noise(models, options)
+        return
+    _refuse_idle(options)
     spec = _shared_spec(models)
     truths = _truths(options.root, spec, options.slice, options.phase)
     if options.preference:
@@ -66,10 +75,96 @@ def compare(options: Namespace) -> None:
         overwrite=options.overwrite,
         say=lambda line: print(line, file=sys.stderr),
     )
+    _tell(report, options.out)
+
+
+def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
+    """Sets of videos against sets of real clips."""
+    if options.preference or options.perceptual != "none":
+        what = "--preference" if options.preference else "--perceptual"
+        raise UserError(f"{what} compares videos of the same maps, which these runs do not paint from: leave it out")
+    judge = None if options.judge is None else load_judge(options.judge)
+    choices = Choices(
+        count=256 if options.count is None else options.count,
+        frames=options.frames,
+        steps=options.step,
+        content=options.content or "none",
+        attribute=options.attribute,
+        group=options.group,
+        seed=options.seed,
+    )
+    length = contenders(models, choices)[0].taken
+    spec = _with_attributes(next(iter(models.values())).spec, models, options)
+    train = options.train_root or (options.root if options.train_slice else None)
+    most = 2 * choices.count if str(options.root).startswith(WORLD) else None
+    step = options.data_step or 1
+
+    def stream(root: str, part: str | None) -> Stream:
+        return lambda: read_videos(root, spec, length, step, most if root.startswith(WORLD) else None, part)
+
+    report = evaluate_unpaired(
+        models,
+        stream(options.root, options.slice),
+        options.out,
+        choices,
+        training=None if train is None else stream(train, options.train_slice),
+        # A world never shows what a training saw: there is nothing to look up.
+        look_back=not str(train or options.root).startswith(WORLD),
+        judge=judge,
+        extractors=_extractors(options),
+        fps=spec.fps,
+        settings={
+            "runs": list(options.runs),
+            "data": str(options.root),
+            "data_step": step,
+            "slice": options.slice,
+            "train_data": train,
+            "train_slice": options.train_slice,
+            "judge_file": options.judge,
+            "precision": "fp32",
+            "torch": torch.__version__,
+        },
+        overwrite=options.overwrite,
+        say=lambda line: print(line, file=sys.stderr),
+    )
+    if report["judge"] is not None and report["judge"]["accuracy"] is not None:
+        known = report["judge"]
+        print(
+            f"judge of {known['attribute']}: {known['accuracy']:.1%} right on {known['held_out']} real clips held out"
+        )
+    _tell(report, options.out)
+
+
+def _with_attributes(spec: DataSpec, models: dict[str, VideoModel], options: Namespace) -> DataSpec:
+    """The spec that real clips are read by: the runs' attributes, and the data's own that groups them."""
+    known = {name: values for m in models.values() for name, values in m.spec.attributes.items()}
+    if options.group is not None and options.group not in known:
+        own = attributes_of(options.root, spec.size)
+        if options.group not in own:
+            raise UserError(
+                f"--group {options.group}: the data has no such attribute; it has {', '.join(own) or 'none'}"
+            )
+        known[options.group] = own[options.group]
+    return replace(spec, maps=(), attributes=known)
+
+
+def _refuse_idle(options: Namespace) -> None:
+    """Options of videos from noise would change nothing for videos from maps."""
+    idle = {
+        "--count": options.count, "--frames": options.frames, "--step": options.step, "--content": options.content,
+        "--attribute": options.attribute, "--group": options.group, "--judge": options.judge,
+        "--train-root": options.train_root, "--data.step": options.data_step,
+    }  # fmt: skip
+    for name, value in idle.items():
+        if value not in (None, ()):
+            raise UserError(f"{name} goes with runs that make videos from noise, and not all of these do: leave it out")
+
+
+def _tell(report: dict[str, Any], out: str) -> None:
     for row in report["rows"]:
         values = " ".join(f"{k} {v:.4g}" for k, v in row["metrics"].items() if v is not None)
         print(f"{row['name']}: {values}")
-    print(f"wrote {options.out}: report.json and report.html (open it in a browser)")
+    print(f"wrote {out}: report.json and report.html (open it in a browser)")
 
 
 def _tell_votes(files: list[str]) -> None:

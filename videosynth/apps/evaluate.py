@@ -194,12 +194,12 @@ def evaluate(
         if not sequences:
             raise UserError("there are no sequences to evaluate: check the data folder and the chosen split")
         for name, row in rows.items():
-            row["metrics"] = _plain(suites[name].result())
+            row["metrics"] = plain(suites[name].result())
         report = {
             "format": FORMAT,
             "kind": KIND,
             "settings": dict(settings or {}),
-            "hashes": _hashes(trunk, extractors) | dict(hashes or {}),
+            "hashes": hashes_of(trunk, extractors) | dict(hashes or {}),
             "spec": spec.to_json(),
             "sequences": sequences,
             "rows": list(rows.values()),
@@ -227,7 +227,7 @@ def _one_sequence(
     driving = [p for p in (truth.picture(int(t), spec) for t in range(len(truth.frames))) if p is not None]
     media: dict[str, str] = {}
     if driving:
-        media["maps"] = _film(part, f"{folder}/maps.mp4", driving, spec.fps)
+        media["maps"] = film(part, f"{folder}/maps.mp4", driving, spec.fps)
         columns["maps"] = [driving[t] for t in picks]
     for number, (name, (kind, maker)) in enumerate(contenders.items()):
         if say:
@@ -237,9 +237,9 @@ def _one_sequence(
         seconds = time.perf_counter() - start
         score = suites[name].update(reference, frames, truth.name)
         rows[name]["sequences"][truth.name] = {
-            "metrics": _plain(score.values()),
+            "metrics": plain(score.values()),
             "curves": {metric: [_finite(v) for v in curve] for metric, curve in score.curves.items()},
-            "video": _film(part, f"{folder}/{number:02d}-{slug(name)}.mp4", frames, spec.fps),
+            "video": film(part, f"{folder}/{number:02d}-{slug(name)}.mp4", frames, spec.fps),
             **({"frames_per_second": round(len(frames) / max(seconds, 1e-9), 3)} if kind == "model" else {}),
         }
         if kind != "baseline":
@@ -257,7 +257,7 @@ def _one_sequence(
     }
 
 
-def _film(part: Path, path: str, frames: Iterable[np.ndarray], fps: float) -> str:
+def film(part: Path, path: str, frames: Iterable[np.ndarray], fps: float) -> str:
     """Write a video and its first frame as a poster; give the path as the report's page says it."""
     frames = list(frames)
     write_video(part / path, frames, fps)
@@ -271,7 +271,8 @@ def _small(picture: np.ndarray) -> np.ndarray:
     return picture[::step, ::step]
 
 
-def _plain(metrics: Mapping[str, float]) -> dict[str, float | None]:
+def plain(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Figures as JSON holds them: six digits, null for what is not finite."""
     return {name: _finite(value) for name, value in metrics.items()}
 
 
@@ -280,7 +281,8 @@ def _finite(value: float) -> float | None:
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
-def _hashes(trunk: FeatureTrunk | None, extractors: Sequence[Extractor]) -> dict[str, str]:
+def hashes_of(trunk: FeatureTrunk | None, extractors: Sequence[Extractor]) -> dict[str, str]:
+    """SHA-256 of the networks' files, as far as they have any, by what they serve for."""
     known = {} if trunk is None else {f"perceptual {trunk.name}": trunk.sha256}
     for extractor in extractors:
         if sha256 := getattr(extractor, "sha256", ""):

@@ -26,27 +26,39 @@ CURVES = ("psnr", "ssim", "perceptual", "warping_error", "gradient_ratio")
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:
     """Write the page of a report (the content of ``report.json``) beside its media."""
-    template = Template((resources.files("videosynth.apps") / "report.html").read_text(encoding="utf-8"))
     rows, sequences = report["rows"], report["sequences"]
     styles = row_styles(rows)
     frames = sum(s["frames"] for s in sequences)
-    models = [r["name"] for r in rows if r["kind"] == "model"]
     size = " and ".join(sorted({f"{s['size'][1]}x{s['size'][0]}" for s in sequences}))
+    summary = f"{count(frames, 'frame')} in {count(len(sequences), 'sequence')} at {size} pixels"
+    write_page(path, report, summary, [sequence(s, rows, styles, len(sequences) > 1) for s in sequences])
+
+
+def write_page(path: Path, report: Mapping[str, Any], summary: str, sections: Sequence[str]) -> None:
+    """Write a page: what was measured, the table of all rows, sections of its own (HTML), how it was measured.
+
+    ``report`` has ``rows`` (with ``name``, ``kind`` and ``metrics``), ``settings`` and ``hashes``.
+    """
+    template = Template((resources.files("videosynth.apps") / "report.html").read_text(encoding="utf-8"))
+    rows = report["rows"]
+    styles = row_styles(rows)
+    models = [r["name"] for r in rows if r["kind"] == "model"]
     write_text(
         path,
         template.substitute(
             title=escape(" and ".join(models) or "Baselines"),
-            summary=escape(f"{_count(frames, 'frame')} in {_count(len(sequences), 'sequence')} at {size} pixels"),
+            summary=escape(summary),
             legend=legend(rows, styles),
             table=table(rows, styles),
             meanings=meanings(rows),
-            sequences="".join(sequence(s, rows, styles, len(sequences) > 1) for s in sequences),
+            sections="".join(sections),
             details=details(report),
         ),
     )
 
 
-def _count(n: int, noun: str) -> str:
+def count(n: int, noun: str) -> str:
+    """``1 frame``, ``2,000 frames``."""
     return f"{n} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
@@ -68,12 +80,13 @@ def _metrics(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row["metrics"]))
 
 
-def _mark(name: str, styles: Mapping[str, str]) -> str:
+def mark(name: str, styles: Mapping[str, str]) -> str:
+    """The coloured line that stands for a row."""
     return f'<i class="key {styles[name]}"></i>'
 
 
 def legend(rows: Sequence[Mapping[str, Any]], styles: Mapping[str, str]) -> str:
-    return "".join(f"<span>{_mark(r['name'], styles)}{escape(r['name'])}</span>" for r in rows)
+    return "".join(f"<span>{mark(r['name'], styles)}{escape(r['name'])}</span>" for r in rows)
 
 
 def _best(rows: Sequence[Mapping[str, Any]], metric: str) -> set[str]:
@@ -97,7 +110,7 @@ def table(rows: Sequence[Mapping[str, Any]], styles: Mapping[str, str]) -> str:
     body = []
     for row in rows:
         cells = [_cell(row, name, row["name"] in best[name]) for name in metrics]
-        label = f'<th scope="row">{_mark(row["name"], styles)}{escape(row["name"])}</th>'
+        label = f'<th scope="row">{mark(row["name"], styles)}{escape(row["name"])}</th>'
         body.append(f'<tr class="{row["kind"]}">{label}{"".join(cells)}</tr>')
     return f"<table><thead><tr><th></th>{''.join(head)}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
@@ -132,10 +145,10 @@ def sequence(
         entry = row["sequences"][name]
         speed = entry.get("frames_per_second")
         note = f"<small>{speed:,.{0 if speed >= 100 else 1}f} frames/s</small>" if speed else ""
-        films.append(_film(entry["video"], row["name"], _mark(row["name"], styles), note))
+        films.append(_film(entry["video"], row["name"], mark(row["name"], styles), note))
     parts = [
         f"<section><h2>{escape(name)}</h2>",
-        f'<p class="note">{_count(info["frames"], "frame")} at {info["size"][1]}x{info["size"][0]}</p>',
+        f'<p class="note">{count(info["frames"], "frame")} at {info["size"][1]}x{info["size"][0]}</p>',
         '<div class="bar"><button type="button" data-films>Play all in step</button></div>',
         f'<div class="films">{"".join(films)}</div>',
         "<h3>Frames</h3>",

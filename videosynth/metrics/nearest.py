@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,31 +57,31 @@ class Nearest:
 
 def nearest(
     queries: Videos,
-    pool: Iterable[np.ndarray],
+    pool: Iterable[tuple[Hashable, np.ndarray]],
     embed: Embed = pixels,
-    *,
-    groups: tuple[Sequence[Hashable], Iterable[Hashable]] | None = None,
+    groups: Sequence[Hashable] | None = None,
 ) -> Nearest:
-    """The nearest video of ``pool`` (read once, in blocks) to each query, L2 between embeddings.
+    """The nearest video of ``pool`` (pairs of a group and a video, read once, in blocks) to each query, L2 between
+    embeddings.
 
-    ``groups`` are those of the queries and of the pool: a query does not meet the pool's videos of its own group (itself,
-    its mirror image, other parts of its recording). ``None`` is no group and meets all.
+    ``groups`` are those of the queries: a query does not meet videos of its own group (itself, its mirror image, other
+    parts of its recording). ``None`` is no group and meets all.
 
     Raises:
         ValueError: there are no queries, or the videos are not of one shape.
     """
+    if not len(queries):
+        raise ValueError("there are no videos to look for")
     points = torch.cat([embed(block) for block in _blocks(queries)])
     best = torch.full((len(points),), float("inf"))
     index = torch.full((len(points),), -1, dtype=torch.long)
     kept: dict[int, np.ndarray] = {}
-    theirs = iter(groups[1]) if groups else None
     seen = 0
     for block in _blocks(pool):
-        places = embed(block)
+        places = embed([video for _, video in block])
         distances = torch.cdist(points, places, compute_mode="use_mm_for_euclid_dist")
-        if groups and theirs is not None:
-            names = [next(theirs) for _ in block]
-            same = [[a is not None and a == b for b in names] for a in groups[0]]
+        if groups is not None:
+            same = [[own is not None and own == group for group, _ in block] for own in groups]
             distances = distances.masked_fill(torch.tensor(same), float("inf"))
         found, where = distances.min(dim=1)
         # The fast search cancels digits: the distance itself is taken again, so that a copy is at exactly 0.
@@ -88,7 +89,7 @@ def nearest(
         closer = found < best
         best = torch.where(closer, found, best)
         index = torch.where(closer, where + seen, index)
-        kept |= {seen + i: video for i, video in enumerate(block)}
+        kept |= {seen + i: video for i, (_, video) in enumerate(block)}
         kept = {i: kept[i] for i in set(index.tolist()) if i >= 0}
         seen += len(block)
     return Nearest(best.double().numpy(), index.numpy(), kept)
@@ -107,10 +108,10 @@ def nearest_ratio(fake: Nearest, real: Nearest) -> float:
     return float(np.median(a)) / floor if floor > 0 else float("nan")
 
 
-def _blocks(videos: Iterable[np.ndarray]) -> Iterator[list[np.ndarray]]:
-    block: list[np.ndarray] = []
-    for video in videos:
-        block.append(video)
+def _blocks(items: Iterable[Any]) -> Iterator[list[Any]]:
+    block: list[Any] = []
+    for item in items:
+        block.append(item)
         if len(block) == BLOCK:
             yield block
             block = []

@@ -1,0 +1,356 @@
+"""Evaluate models that make videos from noise: sets of videos against sets of real clips, and a page that plays them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from videosynth.apps import noise
+from videosynth.apps.evaluate import check_target, hashes_of, plain
+from videosynth.apps.real import Real, Stream, checked, educated, group_of, halves, sample
+from videosynth.apps.unpaired_page import films, write_unpaired
+from videosynth.files import atomic, write_json
+from videosynth.metrics.content import content_distance, directions
+from videosynth.metrics.extractors import Extractor
+from videosynth.metrics.frechet import distribution_distance
+from videosynth.metrics.judge import Judge, control_score, inception_score, inter_entropy, intra_entropy
+from videosynth.metrics.nearest import Nearest, nearest, nearest_ratio
+from videosynth.metrics.suite import features_of
+from videosynth.models.base import VideoModel
+from videosynth.types import Clip, UserError
+
+FORMAT = 1
+KIND = "videosynth evaluation from noise"
+REAL = "real clips"
+WAYS = {"up", "down", "left", "right"}
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is measured: see ``videosynth evaluate --help``. ``frames`` and ``steps``: one for all models, or one each."""
+
+    count: int = 256
+    frames: tuple[int, ...] = ()
+    steps: tuple[int, ...] = ()
+    content: Literal["shapes", "none"] = "none"
+    attribute: str | None = None
+    group: str | None = None
+    seed: int = 0
+
+
+@dataclass
+class Contender:
+    """A row of the report: a model (how many frames it makes, which of them are taken) or the real clips."""
+
+    name: str
+    model: VideoModel | None
+    frames: int = 0
+    step: int = 1
+    videos: list[np.ndarray] = field(default_factory=list)
+    asked: list[int] | None = None  # ids of the attribute's values, where the model can be asked for it
+    metrics: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def taken(self) -> int:
+        """Frames of a clip that is measured."""
+        return math.ceil(self.frames / self.step)
+
+
+def contenders(models: Mapping[str, VideoModel], choices: Choices) -> list[Contender]:
+    """The models with their frames and steps, so that all give clips of one length.
+
+    Without a choice a model makes as many frames as its training clips have, and of longer clips every k-th frame is taken
+    so that they are as long as the shortest model's.
+
+    Raises:
+        UserError: what the models make cannot be compared, or a model cannot make that many frames.
+    """
+    if choices.count < 2:
+        raise UserError(f"--count must be 2 or more, not {choices.count}: distances are between sets")
+    frames = _each("--frames", choices.frames, models) or [m.phase_at(0).clip_length for m in models.values()]
+    short = min(frames)
+    steps = _each("--step", choices.steps, models) or [n // short if n % short == 0 else 1 for n in frames]
+    out = [Contender(name, m, n, k) for (name, m), n, k in zip(models.items(), frames, steps, strict=True)]
+    first = out[0]
+    for c in out:
+        assert c.model is not None
+        if c.model.longest is not None and c.frames > c.model.longest:
+            raise UserError(f"{c.name} makes {c.model.longest} frames at most, not {c.frames}: choose another --frames")
+        if c.model.spec.size != first.model.spec.size:  # pyright: ignore[reportOptionalMemberAccess]
+            raise UserError(f"{c.name} and {first.name} make videos of other sizes: evaluate them one at a time")
+        if c.taken != first.taken:
+            raise UserError(
+                f"{first.name} gives {first.taken} frames and {c.name} {c.taken}: choose --frames or --step for each run, "
+                "such as --step 2,1"
+            )
+    if first.taken < 2:
+        raise UserError("clips of one frame show no motion: choose --frames 2 or more, or a smaller --step")
+    return out
+
+
+def _each(option: str, numbers: Sequence[int], models: Mapping[str, VideoModel]) -> list[int]:
+    if numbers and min(numbers) < 1:
+        raise UserError(f"{option} must be 1 or more, not {min(numbers)}")
+    if len(numbers) not in (0, 1, len(models)):
+        raise UserError(f"{option} has {len(numbers)} numbers for {len(models)} runs: give one, or one per run")
+    return list(numbers) * len(models) if len(numbers) == 1 else list(numbers)
+
+
+def evaluate_unpaired(
+    models: Mapping[str, VideoModel],
+    real: Stream,
+    out: Path | str,
+    choices: Choices,
+    *,
+    training: Stream | None = None,
+    look_back: bool = True,
+    judge: Judge | None = None,
+    extractors: Sequence[Extractor] = (),
+    fps: float = 10.0,
+    settings: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    say: Say | None = None,
+) -> dict[str, Any]:
+    """Write the folder ``out`` (``report.json``, ``report.html``, ``judge.safetensors``, films) and return the report.
+
+    ``training`` are the clips that the models learnt from, when ``real`` are others. Without them ``real`` stand for both:
+    distances of the real row are then between two halves that share no recording, and its nearest clips are those of other
+    recordings. ``look_back``: look for each video's nearest training clip.
+
+    Raises:
+        UserError: models, clips, attribute or judge do not go together, or ``out`` is something else than such a report.
+    """
+    out, say = Path(out), say or (lambda line: None)
+    check_target(out, KIND, overwrite)
+    rows = contenders(models, choices)
+    attribute, values = _attribute(models, choices, judge)
+    length, size = rows[0].taken, next(iter(models.values())).spec.size
+    say(f"reading real clips of {length} frames")
+    clips, held = _real(real, training, choices, length, size)
+    reference = clips if training is not None else halves(clips)[0]
+    tested: list[Real] = []
+    if judge is None and attribute is not None:
+        say(f"training a judge of {attribute}")
+        judge, tested = educated(attribute, values, clips, held if training is not None else None, choices.seed)
+    for row in rows:
+        say(f"{row.name}: {choices.count} videos")
+        _generate(row, choices, attribute, values, reference)
+    yardstick = Contender(REAL, None, length, videos=[c.frames for c in held])
+    rows.append(yardstick)
+    _distances(rows, reference, extractors)
+    if choices.content == "shapes":
+        _content(rows)
+    if judge is not None:
+        _verdicts(rows, judge, tested, values if attribute else ())
+    _directions(rows, choices, attribute, values, held)
+    pairs: dict[str, Nearest] = {}
+    if look_back:
+        say("looking for the nearest training clips")
+        pairs = _nearest(rows, clips, training or real, choices, training is not None, (length, size))
+    with atomic(out) as part:
+        part.mkdir()
+        if judge is not None:
+            judge.save(part / "judge.safetensors")
+        report = {
+            "format": FORMAT,
+            "kind": KIND,
+            "settings": dict(settings or {}) | asdict(choices) | {"real_clips": len(clips), "length": length},
+            "hashes": hashes_of(None, extractors),
+            "size": list(size),
+            "attribute": attribute,
+            "values": list(values),
+            "judge": None if judge is None else asdict(judge.education),
+            "rows": [_told(row) for row in rows],
+        }
+        films(part, report, rows, [c.frames for c in reference], pairs, fps)
+        write_json(part / "report.json", report)
+        write_unpaired(part / "report.html", report)
+    return report
+
+
+def _told(row: Contender) -> dict[str, Any]:
+    kind = "real" if row.model is None else "model"
+    made = {} if row.model is None else {"frames": row.frames, "step": row.step}
+    return {
+        "name": row.name,
+        "kind": kind,
+        "videos": len(row.videos),
+        **made,
+        "metrics": plain(row.metrics),
+        **row.facts,
+    }
+
+
+def _attribute(
+    models: Mapping[str, VideoModel], choices: Choices, judge: Judge | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """The attribute that is asked for and its values: the option's, or the given judge's where a model knows it."""
+    name = choices.attribute or (judge.education.attribute if judge else None)
+    if name is None:
+        return None, ()
+    knowing = {run: m.spec.attributes[name] for run, m in models.items() if name in m.spec.attributes}
+    if not knowing:
+        if choices.attribute is None:
+            return None, ()
+        known = ", ".join(sorted({a for m in models.values() for a in m.spec.attributes})) or "none"
+        raise UserError(f"no run can be asked for the attribute {name!r}; they know: {known}")
+    first, values = next(iter(knowing.items()))
+    for run, own in knowing.items():
+        if own != values:
+            raise UserError(f"{run} and {first} know other values of {name}: evaluate them one at a time")
+    if len(values) < 2:
+        raise UserError(
+            f"{name} has one value only ({', '.join(values)}): there is nothing to ask for; choose another attribute"
+        )
+    if judge is not None and judge.classes != values:
+        raise UserError(
+            f"the judge knows {', '.join(judge.classes)}, the runs {', '.join(values)}: pass another --judge"
+        )
+    return name, values
+
+
+def _real(
+    real: Stream, training: Stream | None, choices: Choices, length: int, size: tuple[int, int]
+) -> tuple[list[Real], list[Real]]:
+    """The real clips, and those that the real row stands for: of the training where given, otherwise one half of them."""
+    most = 2 * choices.count
+    clips = sample(checked(real(), length, size), most, choices.seed, choices.group)
+    if len(clips) < 2:
+        raise UserError(f"there are {len(clips)} real clips of {length} frames, distances need 2 or more: add some")
+    if training is None:
+        return clips, halves(clips)[1]
+    held = sample(checked(training(), length, size), most, choices.seed, choices.group)
+    if not held:
+        raise UserError(f"there are no training clips of {length} frames: check the training's folder or slice")
+    return clips, held
+
+
+def _generate(
+    row: Contender, choices: Choices, attribute: str | None, values: Sequence[str], real: Sequence[Real]
+) -> None:
+    model, count = row.model, choices.count
+    assert model is not None
+    asked: dict[str, tuple[str, ...]] = {}
+    turn = 1
+    known = model.spec.attributes
+    wanted = [attribute] if attribute in known else []
+    wanted += [a for a in known if "attributes" in model.needs and a != attribute]
+    for name in wanted:  # each value in turn, and each combination
+        assert name is not None
+        asked[name] = tuple(known[name][i // turn % len(known[name])] for i in range(count))
+        turn *= len(known[name])
+    if attribute in known:
+        row.asked = [i % len(values) for i in range(count)]
+    context = None
+    if "context" in model.needs:
+        first = np.stack([real[i % len(real)].frames[:1] for i in range(count)])
+        context = Clip(frames=torch.from_numpy(first).permute(0, 1, 4, 2, 3).contiguous())
+    seeds = range(choices.seed, choices.seed + count)
+    row.videos = list(noise.videos(model, seeds, row.frames, asked or None, context)[:, :: row.step])
+
+
+# Figures --------------------------------------------------------------------------------------------------------------
+
+
+def _distances(rows: Sequence[Contender], reference: Sequence[Real], extractors: Sequence[Extractor]) -> None:
+    """Over as many clips as every row and the reference have, so that all figures of a column have one name."""
+    number = min([len(reference), *(len(row.videos) for row in rows if row.videos)])
+    for extractor in extractors:
+        if extractor.dims == 3 and len(reference[0].frames) < extractor.length:
+            raise UserError(
+                f"the extractor {extractor.name} needs clips of {extractor.length} frames, these have "
+                f"{len(reference[0].frames)}: choose more --frames, or leave it out"
+            )
+        real = np.concatenate([features_of(c.frames, extractor) for c in reference[:number]])
+        for row in rows:
+            if row.videos:
+                fake = np.concatenate([features_of(v, extractor) for v in row.videos[:number]])
+                row.metrics |= distribution_distance(real, fake, extractor.name, extractor.dims)
+
+
+def _content(rows: Sequence[Contender]) -> None:
+    for row in rows:
+        if not row.videos:
+            continue
+        found = content_distance(row.videos)
+        row.facts["content"] = asdict(found)
+        for name, value in (("acd_valid", found.acd_valid), ("valid", found.valid), ("acd", found.acd)):
+            row.metrics[name] = math.nan if value is None else value
+
+
+def _verdicts(rows: Sequence[Contender], judge: Judge, tested: Sequence[Real], values: Sequence[str]) -> None:
+    """What the judge says of each model, and of real clips that it did not learn from."""
+    known, name = judge.education, judge.education.attribute or "judge"
+    for row in rows:
+        videos = row.videos if row.model is not None else [c.frames for c in tested]
+        if row.model is None and known.accuracy is not None:
+            row.metrics[f"mcs[{name}]"] = known.accuracy
+        if not videos:
+            continue
+        p = judge.probabilities(videos)
+        if row.asked is not None and values:
+            row.metrics[f"mcs[{name}]"] = control_score(p, row.asked)
+        row.metrics[f"inception[{name}]"] = inception_score(p)
+        row.metrics[f"inter_entropy[{name}]"] = inter_entropy(p)
+        row.metrics[f"intra_entropy[{name}]"] = intra_entropy(p)
+        labels = row.asked if row.model is not None else [c.ids.get(name, -1) for c in tested]
+        if labels is not None:
+            row.facts["verdicts"] = _confusion(labels, p.argmax(axis=1), len(judge.classes))
+
+
+def _confusion(labels: Sequence[int], judged: np.ndarray, classes: int) -> list[list[int]]:
+    """Counts, a row per class asked for and a column per class seen."""
+    table = np.zeros((classes, classes), int)
+    np.add.at(table, (np.asarray(labels), judged), 1)
+    return table.tolist()
+
+
+def _directions(
+    rows: Sequence[Contender], choices: Choices, attribute: str | None, values: Sequence[str], held: Sequence[Real]
+) -> None:
+    """Where the attribute is a direction and there is one shape on black, its way needs no judge."""
+    if attribute is None or choices.content != "shapes" or not set(values) <= WAYS:
+        return
+    for row in rows:
+        asked = row.asked if row.model is not None else [c.ids.get(attribute, -1) for c in held]
+        if asked:
+            right = [k >= 0 and way == values[k] for way, k in zip(directions(row.videos), asked, strict=True)]
+            row.metrics[f"direction[{attribute}]"] = float(np.mean(right))
+
+
+def _nearest(
+    rows: Sequence[Contender],
+    clips: Sequence[Real],
+    pool: Stream,
+    choices: Choices,
+    apart: bool,
+    form: tuple[int, tuple[int, int]],
+) -> dict[str, Nearest]:
+    """The nearest training clip of each video and each real clip, in one pass over the training set."""
+    made = [row for row in rows if row.model is not None]
+    queries = [v for row in made for v in row.videos] + [c.frames for c in clips]
+    groups: list[Any] = [None] * (len(queries) - len(clips)) + [None if apart else c.group for c in clips]
+    training = ((group_of(item, choices.group), item[1]) for item in checked(pool(), *form))
+    found = nearest(queries, training, groups=groups)
+    floor = found[len(queries) - len(clips) :]
+    out, start = {}, 0
+    for row in made:
+        own = found[start : start + len(row.videos)]
+        start += len(row.videos)
+        out[row.name] = own
+        row.metrics["nearest_ratio[pixels]"] = nearest_ratio(own, floor)
+        row.facts["nearest"] = plain({"median": float(np.median(own.distances)), "least": float(own.distances.min())})
+    known = floor.distances[np.isfinite(floor.distances)]
+    if len(known):
+        rows[-1].metrics["nearest_ratio[pixels]"] = 1.0
+        rows[-1].facts["nearest"] = plain({"median": float(np.median(known)), "least": float(known.min())})
+    return out
