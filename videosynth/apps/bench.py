@@ -16,15 +16,18 @@ from typing import Any
 import torch
 
 from videosynth import __version__
-from videosynth.apps.catalogue import build, example_spec, options_of
+from videosynth.apps.catalogue import build, options_of
 from videosynth.apps.catalogue import presets as shipped
 from videosynth.apps.generate import pick_device
 from videosynth.apps.precision import Setting, prepare
+from videosynth.engine.fit import channels_last
+from videosynth.engine.samples import from_noise
 from videosynth.files import write_json
+from videosynth.models.base import VideoModel
 from videosynth.nn.trunks import untrained
 from videosynth.nn.winograd import can_quicken
 from videosynth.testing import Repeat, random_clip, request_for
-from videosynth.types import UserError
+from videosynth.types import Clip, UserError
 
 ROUNDS = 3  # of the training's measurement
 SIZES = ((128, 256), (256, 512), (512, 1024))
@@ -106,7 +109,9 @@ def _generate(
         quick: tuple[Setting, ...] = ("bf16-quick",) if wide else ()
         last: tuple[Setting, ...] = ("compiled",) if compiled else ()
         settings: tuple[Setting, ...] = ("fp32", "channels-last", "bf16", *quick, *last)
-        for size in sizes:
+        if from_noise(ghost):  # of one size and, so small, in one precision
+            settings = ("fp32",)
+        for size in [ghost.spec.size] if from_noise(ghost) else sizes:
             for setting in settings:
                 yield from _in_process(preset, size, setting, device)
 
@@ -134,12 +139,16 @@ def _in_process(preset: str, size: tuple[int, int], setting: str, device: torch.
 def measure_generate(
     preset: str, size: tuple[int, int], setting: Setting, device: str, threads: int
 ) -> dict[str, float]:
-    """Frames per second (median of the later frames) and peak memory in MiB of one setting."""
+    """Frames per second (median of the later frames; of models that make a video at once, of the second video) and peak memory
+    in MiB of one setting.
+    """
     torch.set_num_threads(threads)
     where = torch.device(device)
     torch.manual_seed(0)
-    model = prepare(build(preset, example_spec(size)).eval(), setting).to(where)
-    clip = random_clip(model.spec, 1, 12).to(where)
+    model = prepare(build(preset, size=size).eval(), setting).to(where)
+    clip = random_clip(model.spec, 1, model.longest or 12).to(where)
+    if model.longest is not None:
+        return {"speed": _at_once(model, clip, where), "memory": peak_memory(where)}
     times = []
     start = time.perf_counter()
     begun = start
@@ -152,6 +161,15 @@ def measure_generate(
             break
     later = sorted(times[2:])
     return {"speed": 1 / later[len(later) // 2], "memory": peak_memory(where)}
+
+
+def _at_once(model: VideoModel, clip: Clip, device: torch.device) -> float:
+    start, count = 0.0, 0
+    for _ in range(2):  # the first one warms up
+        start = time.perf_counter()
+        count = sum(1 for _ in model.generate(request_for(model, clip)))
+        _wait(device)
+    return count / (time.perf_counter() - start)
 
 
 # train
@@ -167,7 +185,8 @@ def _train(
             yield {"what": f"train {preset}", "value": None, "unit": "frames/s", "note": note}
             continue
         own = options_of(preset).data.size
-        size = sizes[0] if sizes != list(SIZES) else (own[0], own[1])
+        given = sizes != list(SIZES) and not from_noise(build(preset, device="meta"))
+        size = sizes[0] if given else (own[0], own[1])
         # By turns, the best of each: a shared machine's speed changes by more than what is to be told apart.
         turns = [[measure_training(preset, size, device, plain) for plain in (True, False)] for _ in range(ROUNDS)]
         for mode, speeds in zip(("eager fp32", "as it trains"), zip(*turns, strict=True), strict=True):
@@ -188,11 +207,11 @@ def measure_training(
     options = options_of(preset)
     torch.backends.cudnn.allow_tf32 = not plain
     torch.manual_seed(0)
-    model = build(preset, example_spec(size))
+    model = build(preset, size=size)
     if getattr(model, "trunk", model) is None and any(w.get("perceptual") for w in model.weights.values()):
         model.trunk = untrained("vgg19")
     if options.run.channels_last and not plain:
-        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        channels_last(model)
     model.steps = max(model.total_steps - 1 - steps, 0)
     clip = random_clip(model.spec, 1, length or model.phase_at(0).clip_length)
     times: list[float] = []

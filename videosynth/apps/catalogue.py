@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from jsonargparse import Namespace
@@ -22,19 +23,42 @@ def example_spec(size: tuple[int, int]) -> DataSpec:
     return DataSpec(maps=(MapSpec("labels", "classes", 35), MapSpec("instances", "instances", 1)), size=size)
 
 
+def example_of(kind: type[VideoModel], size: tuple[int, int], options: dict[str, Any]) -> DataSpec:
+    """What a model of this class may be given: street maps; or, from noise, no maps, and an attribute of six values (which
+    the ``options`` may name).
+    """
+    if "maps" in kind.needs or kind.produces != "frames":
+        return example_spec(size)
+    return DataSpec(size=size, attributes={_attribute(options) or "action": tuple("abcdef")})
+
+
+def _attribute(options: dict[str, Any]) -> str:
+    """The attribute that a model's options name, or ""."""
+    for name, value in options.items():
+        inner = _attribute(value) if isinstance(value, dict) else value if name == "attribute" else ""
+        if inner and isinstance(inner, str):
+            return inner
+    return ""
+
+
 def options_of(preset: str) -> Namespace:
     """What a training with this preset and nothing else would be told."""
     return parse(parser(), ["--config", str(config_path(preset)), "--out", "unused"])
 
 
-def build(preset: str, spec: DataSpec | None = None, device: str = "cpu") -> VideoModel:
-    """The model of a preset, for the example spec unless another is given. On ``meta`` it holds no memory."""
+def build(
+    preset: str, spec: DataSpec | None = None, device: str = "cpu", size: tuple[int, int] | None = None
+) -> VideoModel:
+    """The model of a preset, for the example spec (of its own size, unless one is given) where no other is given. On ``meta``
+    it holds no memory.
+    """
     options = options_of(preset)
     chosen = options.model.as_dict()
     kind = next(model_class(n) for n, path in MODELS.items() if path == chosen["class_path"])
-    size = options.data.size
+    height, width = size or options.data.size
+    arguments = chosen.get("init_args", {})
     with torch.device(device):
-        return kind(spec=spec or example_spec((size[0], size[1])), **rebuild(kind, chosen.get("init_args", {})))
+        return kind(spec=spec or example_of(kind, (height, width), arguments), **rebuild(kind, arguments))
 
 
 def catalogue(cost: bool = False, only: list[str] | None = None) -> Iterator[str]:
@@ -65,7 +89,7 @@ def catalogue(cost: bool = False, only: list[str] | None = None) -> Iterator[str
             if cost:
                 yield f"    {_cost_line(preset, model)}"
     yield (
-        "Counts are for 35 classes and instance edges. "
+        "Counts are for 35 classes and instance edges (from noise: six values of an attribute). "
         "Train one with: videosynth train --config PRESET --data.root DIR --out RUN"
     )
     if cost:

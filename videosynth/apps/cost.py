@@ -20,6 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
+from videosynth.engine.samples import from_noise
 from videosynth.models.base import VideoModel, exported_weights, rebuild
 from videosynth.nn.trunks import KINDS, untrained
 from videosynth.testing import random_clip
@@ -171,7 +172,8 @@ def training_cost(model: VideoModel, size: tuple[int, int], batch: int, half: bo
     flop, frames = 0.0, 0.0
     for at in steps:
         phase = model.phase_at(at)
-        length = min(phase.clip_length, FRAMES)
+        # Critics of videos from noise look at clips of one length only.
+        length = phase.clip_length if from_noise(model) else min(phase.clip_length, FRAMES)
         kind = (phase.size, phase.scales, phase.rests, phase.trains, phase.bptt, length)
         if kind not in known:
             known[kind] = step_cost(model, size, batch, half, at, length)

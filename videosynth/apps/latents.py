@@ -72,7 +72,7 @@ def part_of(model: VideoModel, part: str) -> tuple[str, ...]:
     """
     if part in model.parts:
         return model.parts[part]
-    if len(model.parts) < 2:
+    if not model.parts:
         raise UserError(
             f"this model ({type(model).__name__}) makes a video from one latent, without parts such as {part!r} that could be "
             "fixed alone: choose a model whose content and motion are apart"

@@ -18,6 +18,7 @@ from jsonargparse import ArgumentError, ArgumentParser, Namespace
 from videosynth.apps.estimate import to_train, told
 from videosynth.data.module import VideoData
 from videosynth.engine.fit import Settings, fit
+from videosynth.engine.samples import from_noise
 from videosynth.files import nothing_left, read_json
 from videosynth.models.base import VideoModel, rebuild
 from videosynth.prepare.check import check
@@ -122,12 +123,21 @@ def train(arguments: list[str]) -> None:
                 print(f"saved in {folder}; go on with: videosynth train --resume {folder}", file=sys.stderr)
             raise
     if _first_process():
-        need = "--maps DIR " if "maps" in model.needs else ""
-        need += "--context DIR --frames 16 " if "context" in model.needs else ""
         print(
             f"wrote {folder}: weights.safetensors, model.json, last.ckpt, run.json, log/ (tensorboard --logdir {folder})"
         )
-        print(f"next: videosynth generate {folder} {need}--out video.mp4")
+        print(f"next: videosynth generate {folder} {_asked(model)}")
+
+
+def _asked(model: VideoModel) -> str:
+    """Options with which videos of a model are made."""
+    count = "--frames 16 " if "frames" in model.needs else ""
+    if not from_noise(model):
+        need = "--maps DIR " if "maps" in model.needs else ""
+        return f"{need}{'--context DIR ' if 'context' in model.needs else ''}{count}--out video.mp4"
+    if "context" in model.needs:
+        return f"--first-frame PICTURE {count}--out video.mp4"
+    return f"--count 16 {count}--out samples"
 
 
 def _healthy(data: VideoData, resumed: Path | None) -> None:

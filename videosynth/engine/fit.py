@@ -17,6 +17,7 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import nn
 
 from videosynth.engine.checkpoint import RunRecord, read_checkpoint, restore, write_checkpoint
 from videosynth.engine.ema import Average
@@ -108,6 +109,14 @@ class RunFolder(L.Callback):
         )
 
 
+def channels_last(model: nn.Module) -> None:
+    """Weights of 2-D convolutions with their channels last, and of 3-D ones likewise; in place."""
+    forms = {4: torch.channels_last, 5: torch.channels_last_3d}
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.ndim in forms:
+            tensor.data = tensor.data.to(memory_format=forms[tensor.ndim])
+
+
 def fit(
     make: Callable[[], tuple[VideoModel, Any]],
     folder: Path,
@@ -132,7 +141,7 @@ def fit(
     L.seed_everything(settings.seed, workers=False, verbose=False)
     model, data = make()
     if settings.channels_last:
-        model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        channels_last(model)
     average = Average(model, settings.ema)
     facts = {"seed": settings.seed, "data": data.fingerprint(), **(facts or {})}
     record = RunRecord(folder, facts)
@@ -179,10 +188,10 @@ def _trainer(options: dict[str, Any], logger: TensorBoardLogger, callbacks: list
 def _measurers(folder: Path, settings: Settings, model: VideoModel, data: Any, run: RunFolder) -> Iterator[L.Callback]:
     """Sample videos and validation, as far as they are wanted."""
     if settings.sample_every and "context" in model.needs and settings.sample_frames < 2:
-        raise UserError("run.sample_frames must be 2 or more: half of them are given, the rest is predicted")
+        raise UserError("run.sample_frames must be 2 or more: some of them are given, the rest is made")
     if settings.sample_every:
         clip = first_clip(model, data, settings.sample_frames)
-        yield Samples(folder / "samples", run.average, settings.sample_every, clip)
+        yield Samples(folder / "samples", run.average, settings.sample_every, clip, settings.sample_frames)
     if settings.validate_every:
         if model.produces != "frames" or "maps" not in model.needs:
             raise UserError(

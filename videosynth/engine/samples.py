@@ -20,8 +20,10 @@ from videosynth.files import explained
 from videosynth.models.base import VideoModel
 from videosynth.types import Clip, DataSpec, Frame, Request
 from videosynth.video.colours import colour_flow, colour_instances, colour_labels, colour_mask
-from videosynth.video.sheets import side_by_side
+from videosynth.video.sheets import contact_sheet, side_by_side
 from videosynth.video.write import write_video
+
+SHOWN = 8  # videos from noise in a sample
 
 
 def from_noise(model: VideoModel) -> bool:
@@ -62,20 +64,43 @@ def panels(frame: Frame, maps: dict[str, Tensor], spec: DataSpec, real: np.ndarr
     return side_by_side(parts, titles)
 
 
-def sample(model: VideoModel, clip: Clip) -> list[np.ndarray]:
-    """Pictures of the model's video for the first item of a clip: from its maps alone, or, of a model that continues what
-    it is given, of the second half from the first.
+def sample(model: VideoModel, clip: Clip | None, frames: int) -> list[np.ndarray]:
+    """Pictures of what the model makes now. From maps: the video of the first item of a clip. Of a model that continues maps:
+    the second half from the first. From given frames: what comes after the clip's first one, beside the real video. From noise
+    alone (``clip`` None): a grid of videos of ``frames`` frames, whose attributes go round.
     """
+    if clip is None:
+        return _from_noise(model, frames)
     assert clip.frames is not None
-    given = max(clip.length // 2, 1) if "context" in model.needs else 0
+    given = 0
+    if "context" in model.needs:
+        given = 1 if from_noise(model) else max(clip.length // 2, 1)
     context = Clip(clip.frames[:1], {k: v[:1] for k, v in clip.maps.items()})[:given] if given else None
-    steps = [{k: v[:1, t] for k, v in clip.maps.items()} for t in range(given, clip.length)]
+    end = clip.length if model.longest is None else min(clip.length, given + model.longest)
+    steps = [{k: v[:1, t] for k, v in clip.maps.items()} for t in range(given, end)]
     request = Request(
         seeds=(0,), frames=len(steps), maps=iter(steps) if "maps" in model.needs else None, context=context
     )
     real: Iterator[np.ndarray] = (f.permute(1, 2, 0).cpu().numpy() for f in clip.frames[0, given:])
+    if from_noise(model):
+        start = picture(ops.to_float(clip.frames[0, 0]))
+        return [
+            side_by_side([start, picture(f.image[0]), r], ["given", "fake", "real"])
+            for f, r in zip(model.generate(request), real, strict=False)
+        ]
     show = _foretold if model.produces == "classes" else panels
     return [show(f, m, model.spec, r) for f, m, r in zip(model.generate(request), steps, real, strict=False)]
+
+
+def _from_noise(model: VideoModel, frames: int) -> list[np.ndarray]:
+    """Videos of the seeds 0, 1, ..., side by side in rows."""
+    seeds = range(SHOWN)
+    attributes: dict[str, str | tuple[str, ...]] = {
+        name: tuple(values[i % len(values)] for i in seeds) for name, values in model.spec.attributes.items()
+    }
+    length = frames if model.longest is None else min(frames, model.longest)
+    made = model.generate(Request(seeds=tuple(seeds), frames=length, attributes=attributes))
+    return [contact_sheet([picture(image) for image in frame.image], SHOWN // 2) for frame in made]
 
 
 def _foretold(frame: Frame, maps: dict[str, Tensor], spec: DataSpec, real: np.ndarray) -> np.ndarray:
@@ -89,8 +114,8 @@ def _foretold(frame: Frame, maps: dict[str, Tensor], spec: DataSpec, real: np.nd
 class Samples(L.Callback):
     """Writes ``samples/step_N.mp4`` every so many steps and shows it in TensorBoard as a moving picture."""
 
-    def __init__(self, folder: Path, average: Average, every: int, clip: Clip) -> None:
-        self.folder, self.average, self.every, self.clip = folder, average, every, clip
+    def __init__(self, folder: Path, average: Average, every: int, clip: Clip | None, frames: int = 24) -> None:
+        self.folder, self.average, self.every, self.clip, self.frames = folder, average, every, clip, frames
 
     def on_train_batch_end(self, trainer: L.Trainer, model: VideoModel, outputs: Any, batch: Clip, index: int) -> None:
         if model.steps % self.every and model.steps < model.total_steps:
@@ -99,7 +124,8 @@ class Samples(L.Callback):
             return
         with self.average.applied(model):
             model.eval()
-            frames = sample(model, self.clip.to(model.device))
+            clip = None if self.clip is None else self.clip.to(model.device)
+            frames = sample(model, clip, self.frames)
             model.train()
         write_video(self.folder / f"step_{model.steps:06d}.mp4", frames, fps=model.spec.fps)
         if trainer.logger is not None:
@@ -119,8 +145,12 @@ def _show(writer: Any, frames: list[np.ndarray], fps: float, step: int) -> None:
         writer.file_writer.add_summary(Summary(value=[Summary.Value(tag="sample", image=image)]), step)
 
 
-def first_clip(model: VideoModel, data: Any, frames: int) -> Clip:
-    """A fixed clip of the training data to sample from, without augmentation as far as the data allows."""
+def first_clip(model: VideoModel, data: Any, frames: int) -> Clip | None:
+    """A fixed clip of the training data to sample from, without augmentation as far as the data allows; None for models that
+    make videos from noise alone.
+    """
+    if from_noise(model) and "context" not in model.needs:
+        return None
     draw = data.draw(0, 0, 0)
     size = model.spec.size  # also while a model grows: it paints smaller then, and enlarges
     plain = draw._replace(
