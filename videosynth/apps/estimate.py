@@ -29,7 +29,7 @@ def sizes(model: VideoModel, size: tuple[int, int]) -> Sizes:
     """Count for frames of ``size`` (H, W)."""
     kind = type(model)
     with torch.device("meta"):
-        ghost = kind(spec=replace(model.spec, size=size), **rebuild(kind, model.arguments))
+        ghost = kind(spec=replace(model.spec, size=size), **rebuild(kind, model.arguments)).eval()
     outputs: list[int] = []
 
     def note(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
