@@ -195,7 +195,7 @@ def test_beginnings_and_training_clips(tmp_path):
         training=lambda: items(0, 30),
     )  # fmt: skip
     assert model.begun.frames.shape == (6, 1, 3, *SIZE)
-    assert report["judge"]["trained_on"] == 12  # at most twice the count
+    assert report["judge"]["trained_on"] == 30
     assert report["judge"]["held_out"] == 12
     assert report["rows"][-1]["metrics"]["direction[action]"] == 1
     alone = evaluate_unpaired({"m": model}, items, tmp_path / "r", Choices(count=6), look_back=False)

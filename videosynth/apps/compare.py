@@ -96,11 +96,10 @@ def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
     length = contenders(models, choices)[0].taken
     spec = _with_attributes(next(iter(models.values())).spec, models, options)
     train = options.train_root or (options.root if options.train_slice else None)
-    most = 2 * choices.count if str(options.root).startswith(WORLD) else None
     step = options.data_step or 1
 
     def stream(root: str, part: str | None) -> Stream:
-        return lambda: read_videos(root, spec, length, step, most if root.startswith(WORLD) else None, part)
+        return lambda: read_videos(root, spec, length, step, choices.real if root.startswith(WORLD) else None, part)
 
     report = evaluate_unpaired(
         models,

@@ -90,10 +90,14 @@ def legend(rows: Sequence[Mapping[str, Any]], styles: Mapping[str, str]) -> str:
 
 
 def _best(rows: Sequence[Mapping[str, Any]], metric: str) -> set[str]:
-    """Names of the rows with the best value; the real video is the yardstick, not a contender."""
+    """Names of the rows with the best value, where rows differ and it tells; the real video is the yardstick, no contender."""
+    if not meaning(metric).tells:
+        return set()
     values = {r["name"]: r["metrics"].get(metric) for r in rows if r["kind"] != "real"}
     known = {name: meaning(metric).badness(v) for name, v in values.items() if v is not None}
-    return {name for name, bad in known.items() if bad == min(known.values())} if len(known) > 1 else set()
+    return (
+        {name for name, bad in known.items() if bad == min(known.values())} if len(set(known.values())) > 1 else set()
+    )
 
 
 def table(rows: Sequence[Mapping[str, Any]], styles: Mapping[str, str]) -> str:

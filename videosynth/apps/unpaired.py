@@ -28,6 +28,7 @@ from videosynth.types import Clip, UserError
 FORMAT = 1
 KIND = "videosynth evaluation from noise"
 REAL = "real clips"
+JUDGED = 512  # real clips that a judge learns from and is tested on
 WAYS = {"up", "down", "left", "right"}
 
 Say = Callable[[str], None]
@@ -44,6 +45,11 @@ class Choices:
     attribute: str | None = None
     group: str | None = None
     seed: int = 0
+
+    @property
+    def real(self) -> int:
+        """Real clips that are kept in memory: two halves as large as a model's set, and enough for a judge."""
+        return max(2 * self.count, JUDGED if self.attribute else 0)
 
 
 @dataclass
@@ -109,7 +115,7 @@ def evaluate_unpaired(
     models: Mapping[str, VideoModel],
     real: Stream,
     out: Path | str,
-    choices: Choices,
+    choices: Choices = Choices(),
     *,
     training: Stream | None = None,
     look_back: bool = True,
@@ -123,8 +129,7 @@ def evaluate_unpaired(
     """Write the folder ``out`` (``report.json``, ``report.html``, ``judge.safetensors``, films) and return the report.
 
     ``training`` are the clips that the models learnt from, when ``real`` are others. Without them ``real`` stand for both:
-    distances of the real row are then between two halves that share no recording, and its nearest clips are those of other
-    recordings. ``look_back``: look for each video's nearest training clip.
+    the real row compares two halves that share no recording. ``look_back``: look for each video's nearest training clip.
 
     Raises:
         UserError: models, clips, attribute or judge do not go together, or ``out`` is something else than such a report.
@@ -140,41 +145,49 @@ def evaluate_unpaired(
     tested: list[Real] = []
     if judge is None and attribute is not None:
         say(f"training a judge of {attribute}")
-        judge, tested = educated(attribute, values, clips, held if training is not None else None, choices.seed)
+        judge, tested = educated(attribute, values, clips, None if training is None else held, choices.seed)
     for row in rows:
         say(f"{row.name}: {choices.count} videos")
         _generate(row, choices, attribute, values, reference)
-    yardstick = Contender(REAL, None, length, videos=[c.frames for c in held])
-    rows.append(yardstick)
+    rows.append(Contender(REAL, None, length, videos=[c.frames for c in held]))
     _distances(rows, reference, extractors)
     if choices.content == "shapes":
-        _content(rows)
+        _shapes(rows, attribute, values, held)
     if judge is not None:
-        _verdicts(rows, judge, tested, values if attribute else ())
-    _directions(rows, choices, attribute, values, held)
-    pairs: dict[str, Nearest] = {}
-    if look_back:
-        say("looking for the nearest training clips")
-        pairs = _nearest(rows, clips, training or real, choices, training is not None, (length, size))
+        _verdicts(rows, judge, tested, values)
+    say("looking for the nearest training clips" if look_back else "writing")
+    pairs = _nearest(rows, clips, training or real, choices, training is not None, (length, size)) if look_back else {}
+    report = {
+        "format": FORMAT,
+        "kind": KIND,
+        "settings": dict(settings or {}) | asdict(choices) | {"real_clips": len(clips), "length": length},
+        "hashes": hashes_of(None, extractors),
+        "size": list(size),
+        "attribute": attribute,
+        "values": list(values),
+        "judge": None if judge is None else asdict(judge.education),
+        "rows": [_told(row) for row in rows],
+    }
     with atomic(out) as part:
-        part.mkdir()
-        if judge is not None:
-            judge.save(part / "judge.safetensors")
-        report = {
-            "format": FORMAT,
-            "kind": KIND,
-            "settings": dict(settings or {}) | asdict(choices) | {"real_clips": len(clips), "length": length},
-            "hashes": hashes_of(None, extractors),
-            "size": list(size),
-            "attribute": attribute,
-            "values": list(values),
-            "judge": None if judge is None else asdict(judge.education),
-            "rows": [_told(row) for row in rows],
-        }
-        films(part, report, rows, [c.frames for c in reference], pairs, fps)
-        write_json(part / "report.json", report)
-        write_unpaired(part / "report.html", report)
+        _write(part, report, rows, reference, pairs, fps, judge)
     return report
+
+
+def _write(
+    part: Path,
+    report: dict[str, Any],
+    rows: Sequence[Contender],
+    reference: Sequence[Real],
+    pairs: Mapping[str, Nearest],
+    fps: float,
+    judge: Judge | None,
+) -> None:
+    part.mkdir()
+    if judge is not None:
+        judge.save(part / "judge.safetensors")
+    films(part, report, rows, [c.frames for c in reference], pairs, fps)
+    write_json(part / "report.json", report)
+    write_unpaired(part / "report.html", report)
 
 
 def _told(row: Contender) -> dict[str, Any]:
@@ -222,13 +235,12 @@ def _real(
     real: Stream, training: Stream | None, choices: Choices, length: int, size: tuple[int, int]
 ) -> tuple[list[Real], list[Real]]:
     """The real clips, and those that the real row stands for: of the training where given, otherwise one half of them."""
-    most = 2 * choices.count
-    clips = sample(checked(real(), length, size), most, choices.seed, choices.group)
+    clips = sample(checked(real(), length, size), choices.real, choices.seed, choices.group)
     if len(clips) < 2:
         raise UserError(f"there are {len(clips)} real clips of {length} frames, distances need 2 or more: add some")
     if training is None:
         return clips, halves(clips)[1]
-    held = sample(checked(training(), length, size), most, choices.seed, choices.group)
+    held = sample(checked(training(), length, size), choices.real, choices.seed, choices.group)
     if not held:
         raise UserError(f"there are no training clips of {length} frames: check the training's folder or slice")
     return clips, held
@@ -277,7 +289,8 @@ def _distances(rows: Sequence[Contender], reference: Sequence[Real], extractors:
                 row.metrics |= distribution_distance(real, fake, extractor.name, extractor.dims)
 
 
-def _content(rows: Sequence[Contender]) -> None:
+def _shapes(rows: Sequence[Contender], attribute: str | None, values: Sequence[str], held: Sequence[Real]) -> None:
+    """Content distance; and where the attribute is a direction, the shape's way, which needs no judge."""
     for row in rows:
         if not row.videos:
             continue
@@ -285,6 +298,13 @@ def _content(rows: Sequence[Contender]) -> None:
         row.facts["content"] = asdict(found)
         for name, value in (("acd_valid", found.acd_valid), ("valid", found.valid), ("acd", found.acd)):
             row.metrics[name] = math.nan if value is None else value
+    if attribute is None or not set(values) <= WAYS:
+        return
+    for row in rows:
+        asked = row.asked if row.model is not None else [c.ids.get(attribute, -1) for c in held]
+        if asked:
+            right = [k >= 0 and way == values[k] for way, k in zip(directions(row.videos), asked, strict=True)]
+            row.metrics[f"direction[{attribute}]"] = float(np.mean(right))
 
 
 def _verdicts(rows: Sequence[Contender], judge: Judge, tested: Sequence[Real], values: Sequence[str]) -> None:
@@ -312,19 +332,6 @@ def _confusion(labels: Sequence[int], judged: np.ndarray, classes: int) -> list[
     table = np.zeros((classes, classes), int)
     np.add.at(table, (np.asarray(labels), judged), 1)
     return table.tolist()
-
-
-def _directions(
-    rows: Sequence[Contender], choices: Choices, attribute: str | None, values: Sequence[str], held: Sequence[Real]
-) -> None:
-    """Where the attribute is a direction and there is one shape on black, its way needs no judge."""
-    if attribute is None or choices.content != "shapes" or not set(values) <= WAYS:
-        return
-    for row in rows:
-        asked = row.asked if row.model is not None else [c.ids.get(attribute, -1) for c in held]
-        if asked:
-            right = [k >= 0 and way == values[k] for way, k in zip(directions(row.videos), asked, strict=True)]
-            row.metrics[f"direction[{attribute}]"] = float(np.mean(right))
 
 
 def _nearest(

@@ -8,12 +8,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Meaning:
-    """``better``: higher, lower, or the nearer to one or zero. ``digits`` are those after the point."""
+    """``better``: higher, lower, or the nearer to one or zero. ``digits`` are those after the point. ``tells``: whether the
+    best value is the best video; False where worthless videos can have it.
+    """
 
     label: str
     better: Literal["higher", "lower", "one", "zero"]
     digits: int
     text: str
+    tells: bool = True
 
     def badness(self, value: float) -> float:
         """Smaller is better, whatever the metric: for sorting and for marking the best."""
@@ -84,6 +87,7 @@ _MEANINGS = {
         "lower",
         2,
         "Average content distance over all videos that are black in no frame, as papers give it. A frozen video scores 0.",
+        False,
     ),
     "mcs": Meaning(
         "Control",
@@ -112,7 +116,11 @@ _MEANINGS = {
         "Entropy of the judge's mean verdict, in nats: how varied the videos are. Some papers swap the two names.",
     ),
     "intra_entropy": Meaning(
-        "Intra-entropy", "lower", 3, "Mean entropy of the judge's verdict on one video, in nats: how doubtful it looks."
+        "Intra-entropy",
+        "lower",
+        3,
+        "Mean entropy of the judge's verdict on one video, in nats: how doubtful it looks to the judge.",
+        False,
     ),
     "nearest_ratio": Meaning(
         "Nearest ratio",
