@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from videosynth.data.draws import DrawSettings, draw
@@ -66,3 +67,32 @@ def test_settings_out_of_range_name_the_option(change: dict, word: str) -> None:
 def test_all_too_short_is_a_user_error(lengths: list[int]) -> None:
     with pytest.raises(UserError, match="a clip needs 3 frames"):
         draw(lengths, SMALL, 0, 0, 0, 0)
+
+
+def test_a_fixed_stride_multiplies_the_drawn_one() -> None:
+    lengths = (40, 61, 5)
+    free = DrawSettings((8, 8), 4, max_step=3)
+    for step in range(60):
+        plain = draw(lengths, free, 0, step, 0, 0)
+        fixed = draw(lengths, DrawSettings((8, 8), 4, max_step=3, step=4), 0, step, 0, 0)
+        assert fixed.stride == 4 * plain.stride
+        assert fixed.indices[-1] < lengths[fixed.sequence]
+        assert draw(lengths, DrawSettings((8, 8), 4, max_step=3, step=1), 0, step, 0, 0) == plain
+        assert draw(np.array(lengths), free, 0, step, 0, 0) == plain
+    with pytest.raises(UserError, match=r"needs 65 frames \(5, one in 16\) but the longest sequence has 61"):
+        draw(lengths, DrawSettings((8, 8), 5, step=16), 0, 0, 0, 0)
+    with pytest.raises(UserError, match=r"data\.step must be 1 or more"):
+        DrawSettings((8, 8), 5, step=0)
+
+
+def test_draws_are_those_of_earlier_versions() -> None:
+    """Runs are resumed and repeated: for a stride of 1 nothing may change."""
+    one = draw((40, 61, 5), DrawSettings((8, 8), 4, 3, (1.0, 2.0), True, 0.5, 0.5), 7, 11, 0, 3)
+    assert (one.sequence, one.start, one.stride, one.scaled, one.flip, one.seed) == (
+        0,
+        18,
+        2,
+        (14, 14),
+        False,
+        1830547277235259163,
+    )

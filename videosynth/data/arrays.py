@@ -3,7 +3,7 @@
 | shape | meaning |
 |---|---|
 | ``T H W`` | one grey video |
-| ``T H W C``, ``T C H W`` | one video of 1, 3 or 4 channels (alpha is dropped) |
+| ``T H W C``, ``T C H W`` | one video of 1, 3 or, when last, 4 channels (alpha is dropped) |
 | ``N T H W`` | grey videos; ``T N H W`` where the second axis is more than :data:`TIMES` times the first, as in Moving MNIST |
 | ``N T H W C``, ``N T C H W`` | videos |
 
@@ -35,7 +35,7 @@ def axes_of(shape: tuple[int, ...]) -> str | None:
     if len(shape) == 4:
         if shape[3] in _CHANNELS:
             return "THWC"
-        if shape[1] in _CHANNELS:
+        if shape[1] in (1, 3):  # four may well be frames
             return "TCHW"
         return "TNHW" if shape[1] > TIMES * shape[0] else "NTHW"
     if len(shape) == 5:

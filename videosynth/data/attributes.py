@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from videosynth.files import read_json
 from videosynth.types import DataSpec, UserError
@@ -24,8 +24,15 @@ _SHAPE = (
 Values = dict[str, str]
 
 
-def read_labels(root: Path) -> dict[str, Values]:
-    """``labels.json``: file (or video) name -> attribute -> value; empty without the file.
+class Labels(NamedTuple):
+    """``videos``: file (or video) name -> attribute -> value. ``fps``: frames per second, where it is said."""
+
+    videos: dict[str, Values]
+    fps: float | None = None
+
+
+def read_labels(root: Path) -> Labels:
+    """``labels.json``; nothing without the file.
 
     Fields that are neither words, truth values nor whole numbers of 0 to 63 (in every record) are left out.
 
@@ -34,9 +41,12 @@ def read_labels(root: Path) -> dict[str, Values]:
     """
     path = root / LABELS
     if not path.is_file():
-        return {}
-    data = read_json(path)
+        return Labels({})
+    data: Any = read_json(path)
+    fps = None
     if isinstance(data, dict) and isinstance(data.get("videos"), list):
+        told = data.get("fps")
+        fps = float(told) if isinstance(told, int | float) and 0 < told <= 1000 else None
         data = data["videos"]
     if isinstance(data, list):
         if not all(isinstance(row, dict) and isinstance(row.get("file"), str) for row in data):
@@ -47,10 +57,11 @@ def read_labels(root: Path) -> dict[str, Values]:
     else:
         raise UserError(f"{path}: {_SHAPE}")
     unusable = {k for fields in rows.values() for k, v in fields.items() if v is not None and _word(v) is None}
-    return {
+    videos = {
         name.removeprefix("./"): {k: w for k, v in fields.items() if k not in unusable and (w := _word(v)) is not None}
         for name, fields in rows.items()
     }
+    return Labels(videos, fps)
 
 
 def _word(value: Any) -> str | None:

@@ -34,9 +34,9 @@ def read_videos(
     """Clips of exactly ``length`` frames, every ``step``-th one, at ``spec.size`` (as ``spec.fit`` says).
 
     Each video gives consecutive clips that do not overlap, from its start on; what is left at its end, and videos that
-    are too short, give none. ``root_or_world``: a folder that training can read, or ``world:shapes`` and the like: videos
-    that no training sees, ``limit`` (else 256) of them. ``limit``: at most so many clips. ``frames``: a slice of each
-    video's frames, such as ``0:64``.
+    are too short, give none. ``root_or_world``: a folder that training can read, or ``world:shapes``, ``world:digits``,
+    ``world:digits:GLYPHS`` (a file of them): videos that no training sees, ``limit`` (else 256) of them. ``limit``: at most
+    so many clips. ``frames``: a slice of each video's frames, such as ``0:64``.
 
     Yields:
         Name of video and first frame (``a/b@0``), frames ``T H W 3`` uint8, ids of the attributes of ``spec`` (-1: unknown).
@@ -88,8 +88,11 @@ def _folder(root: Path, spec: DataSpec, length: int, step: int, frames: str | No
 
 
 def _world(name: str, spec: DataSpec, length: int, step: int, limit: int | None, frames: str | None) -> Iterator[Named]:
+    name, _, glyphs = name.partition(":")
     usual = make_world(name).length
-    source = make_world(name, max(usual, (length - 1) * step + 1))
+    count = 1 if "digit" in spec.attributes else 2  # whoever knows the digit was trained on one
+    need = (length - 1) * step + 1
+    source = make_world(name, max(usual, need), count, Path(glyphs) if glyphs else None)
     chosen = range(source.length)[frame_slice(frames or ":")]
     if chosen.step != 1:
         raise UserError(f"frames of a world are a slice such as 0:{usual} without a step, not {frames}")

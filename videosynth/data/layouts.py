@@ -151,7 +151,10 @@ def scan_folder(root: Path | str, phase: str = "train", needs: Collection[str] =
 def _collection(root: Path, classes: Classes) -> Index | None:
     """Here, and only here, a data set without a known layout becomes a collection of videos."""
     found = collect(root, classes)
-    return None if found is None else Index(root, found.layout, found.sequences, classes, found.faults)
+    if found is None:
+        return None
+    classes = replace(classes, fps=found.fps) if classes.fps is None else classes
+    return Index(root, found.layout, found.sequences, classes, found.faults)
 
 
 def _phases(root: Path) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from videosynth.data.pictures import quick_size
 from videosynth.types import UserError
 from videosynth.video.images import IMAGE_SUFFIXES, image_size
 
@@ -42,7 +43,7 @@ def strip_length(path: Path) -> int:
     Raises:
         UserError: the picture cannot be read, its longer side does not divide, or it holds one frame only.
     """
-    height, width = image_size(path)
+    height, width = quick_size(path) or image_size(path)
     short, long = min(height, width), max(height, width)
     if long % short:
         raise UserError(

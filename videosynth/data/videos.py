@@ -31,11 +31,14 @@ LOOKED_AT = 8  # pictures of a folder whose shapes decide whether they are strip
 
 
 class Collection(NamedTuple):
-    """``layout`` names what was found; ``faults`` are the files that cannot be used, one line each."""
+    """``layout`` names what was found; ``faults`` are the files that cannot be used, one line each; ``fps`` is what
+    ``labels.json`` says.
+    """
 
     layout: str
     sequences: tuple[Sequence, ...]
     faults: tuple[str, ...]
+    fps: float | None
 
 
 class _Files(NamedTuple):
@@ -55,7 +58,7 @@ def collect(root: Path, classes: Classes) -> Collection | None:
         return None
     strips = classes.videos == "strips" or (classes.videos is None and _strips(files.pictures))
     top = root if root.is_dir() else root.parent
-    labels = read_labels(top) if root.is_dir() else {}
+    labels, fps = read_labels(top)
     sequences: list[Sequence] = []
     faults: list[str] = []
     kinds = {"strips" if strips else "frames": bool(files.pictures)}
@@ -76,7 +79,7 @@ def collect(root: Path, classes: Classes) -> Collection | None:
     named = [kind for kind, there in kinds.items() if there]
     ordered = sorted(sequences, key=lambda s: natural_key(s.name))
     missing = _missing(root, labels, sequences, faults)
-    return Collection(f"collection of {' and '.join(named)}", tuple(ordered), (*faults, *missing))
+    return Collection(f"collection of {' and '.join(named)}", tuple(ordered), (*faults, *missing), fps)
 
 
 _Found = list[tuple[str, tuple[FrameRef, ...], Values]]  # name, frames, attributes of one file's videos
@@ -173,7 +176,7 @@ def _strips(pictures: dict[Path, list[Path]]) -> bool:
 
 def _missing(root: Path, labels: dict[str, Values], sequences: list[Sequence], faults: list[str]) -> list[str]:
     """Labels that belong to no video: nearly always a wrong path, which would silently leave all videos unknown."""
-    if not labels or not sequences:
+    if not labels or not sequences or not root.is_dir():
         return []
     known = {s.name for s in sequences}
     paths = {r.path for s in sequences for r in s.frames["images"][:1] if r is not None}

@@ -16,6 +16,7 @@ from videosynth.data.index import VOID, Index, some
 from videosynth.data.index import Sequence as Frames
 from videosynth.data.layouts import TYPES, scan_folder
 from videosynth.prepare.report import Report
+from videosynth.prepare.videos import examine
 from videosynth.types import UserError
 from videosynth.video.images import IMAGE_SUFFIXES, image_size, read_image
 
@@ -45,6 +46,9 @@ def check(
         index = scan_folder(root, phase)
         if sequences is not None:
             index = index.subset(None, sequences)
+        if index.collection:
+            examine(report, index if frames is None else index.subset(frames), clip_length, thorough)
+            return report
         _types(report, index, needs)
         _matching(report, index)
         if frames is not None:

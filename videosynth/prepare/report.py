@@ -58,7 +58,7 @@ class Report:
             rest = f" ({more} more: see `videosynth check {self.root}`)" if more else ""
             if not first.remedy:
                 raise UserError(first.what + rest)
-            named = first.file.startswith("sequence ")  # otherwise it is a path
+            named = first.file.startswith(("sequence ", "video "))  # otherwise it is a path
             where = f"{self.root}, {first.file}" if named else str(self.root / first.file)
             raise UserError(f"{where}: {first.what}; {first.remedy}{rest}")
 
