@@ -261,13 +261,15 @@ def test_more_refusals(tmp_path, evaluated):
 
 
 def test_halves_and_samples_keep_recordings_together():
-    stream = [(f"v{i // 4}@{i % 4 * 8}", shape(i, "up"), {"person": i // 8}) for i in range(40)]
+    stream = [(f"v{i // 4}@{i % 4 * 8}", i, {"person": i // 8}) for i in range(40)]
     clips = reals.sample(stream, 100, seed=1)
     assert sorted(c.name for c in clips) == sorted(name for name, _, _ in stream)
     assert [c.name for c in clips] != [name for name, _, _ in stream]
     a, b = reals.halves(clips)
     assert len(a) == len(b) == 20
     assert not {c.group for c in a} & {c.group for c in b}
+    assert [c for c in clips if c in a] == a  # still mixed
+    assert len({c.recording for c in a[:5]}) > 1
     by_person = reals.sample(stream, 100, seed=1, group="person")
     assert {c.group for c in by_person} == set(range(5))
     few = reals.sample(stream, 7, seed=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +33,10 @@ class Real:
     ids: dict[str, int]
     group: Hashable
 
+    @property
+    def recording(self) -> str:
+        return recording_of(self.name)
+
 
 def attributes_of(root: str, size: tuple[int, int]) -> dict[str, tuple[str, ...]]:
     """What the data says of its videos, and the values that occur."""
@@ -41,12 +46,17 @@ def attributes_of(root: str, size: tuple[int, int]) -> dict[str, tuple[str, ...]
     return vocabularies([s.attributes for s in index.sequences])
 
 
+def recording_of(name: str) -> str:
+    """The video that a clip ``name@first_frame`` is a part of."""
+    return re.sub(r"@\d+$", "", name)
+
+
 def group_of(item: Item, attribute: str | None) -> Hashable:
-    """The value of an attribute where it is known, otherwise the clip's name (without ``@frame``)."""
+    """The value of an attribute where it is known, otherwise the clip's recording."""
     name, _, ids = item
     if attribute is not None and ids.get(attribute, -1) >= 0:
         return ids[attribute]
-    return re.sub(r"@\d+$", "", name)
+    return recording_of(name)
 
 
 def checked(stream: Iterable[Item], length: int, size: tuple[int, int]) -> Iterator[Item]:
@@ -78,14 +88,18 @@ def sample(stream: Iterable[Item], most: int, seed: int, group: str | None = Non
 
 
 def halves(clips: Sequence[Real]) -> tuple[list[Real], list[Real]]:
-    """Whole groups dealt out, each to the smaller side; the second side is empty where all are of one group."""
-    groups: dict[Hashable, list[Real]] = {}
-    for clip in clips:
-        groups.setdefault(clip.group, []).append(clip)
-    sides: tuple[list[Real], list[Real]] = ([], [])
-    for members in sorted(groups.values(), key=len, reverse=True):  # the large ones first, so that the sides end even
-        sides[len(sides[0]) > len(sides[1])].extend(members)
-    return sides
+    """Whole groups dealt out, each to the smaller side; the second side is empty where all are of one group.
+
+    Both sides keep the order of ``clips``, so that the first clips of a side are a fair sample of it.
+    """
+    sizes = Counter(clip.group for clip in clips)
+    second: set[Hashable] = set()
+    counts = [0, 0]
+    for group, size in sizes.most_common():  # the large ones first, so that the sides end even
+        if counts[1] < counts[0]:
+            second.add(group)
+        counts[counts[1] < counts[0]] += size
+    return [c for c in clips if c.group not in second], [c for c in clips if c.group in second]
 
 
 def educated(

@@ -13,7 +13,7 @@ import torch
 
 from videosynth.apps import noise
 from videosynth.apps.evaluate import check_target, hashes_of, plain
-from videosynth.apps.real import Real, Stream, checked, educated, group_of, halves, sample
+from videosynth.apps.real import Real, Stream, checked, educated, halves, recording_of, sample
 from videosynth.apps.unpaired_page import films, write_unpaired
 from videosynth.files import atomic, write_json
 from videosynth.metrics.content import content_distance, directions
@@ -156,7 +156,7 @@ def evaluate_unpaired(
     if judge is not None:
         _verdicts(rows, judge, tested, values)
     say("looking for the nearest training clips" if look_back else "writing")
-    pairs = _nearest(rows, clips, training or real, choices, training is not None, (length, size)) if look_back else {}
+    pairs = _nearest(rows, clips, training or real, training is not None, (length, size)) if look_back else {}
     report = {
         "format": FORMAT,
         "kind": KIND,
@@ -166,15 +166,15 @@ def evaluate_unpaired(
         "attribute": attribute,
         "values": list(values),
         "judge": None if judge is None else asdict(judge.education),
+        "training_apart": training is not None,
         "rows": [_told(row) for row in rows],
     }
-    with atomic(out) as part:
-        _write(part, report, rows, reference, pairs, fps, judge)
+    _write(out, report, rows, reference, pairs, fps, judge)
     return report
 
 
 def _write(
-    part: Path,
+    out: Path,
     report: dict[str, Any],
     rows: Sequence[Contender],
     reference: Sequence[Real],
@@ -182,12 +182,13 @@ def _write(
     fps: float,
     judge: Judge | None,
 ) -> None:
-    part.mkdir()
-    if judge is not None:
-        judge.save(part / "judge.safetensors")
-    films(part, report, rows, [c.frames for c in reference], pairs, fps)
-    write_json(part / "report.json", report)
-    write_unpaired(part / "report.html", report)
+    with atomic(out) as part:
+        part.mkdir()
+        if judge is not None:
+            judge.save(part / "judge.safetensors")
+        films(part, report, rows, [c.frames for c in reference], pairs, fps)
+        write_json(part / "report.json", report)
+        write_unpaired(part / "report.html", report)
 
 
 def _told(row: Contender) -> dict[str, Any]:
@@ -338,15 +339,17 @@ def _nearest(
     rows: Sequence[Contender],
     clips: Sequence[Real],
     pool: Stream,
-    choices: Choices,
     apart: bool,
     form: tuple[int, tuple[int, int]],
 ) -> dict[str, Nearest]:
-    """The nearest training clip of each video and each real clip, in one pass over the training set."""
+    """The nearest training clip of each video and each real clip, in one pass over the training set.
+
+    ``apart``: the real clips are not of the training set. Otherwise a real clip's own recording is left out.
+    """
     made = [row for row in rows if row.model is not None]
     queries = [v for row in made for v in row.videos] + [c.frames for c in clips]
-    groups: list[Any] = [None] * (len(queries) - len(clips)) + [None if apart else c.group for c in clips]
-    training = ((group_of(item, choices.group), item[1]) for item in checked(pool(), *form))
+    groups: list[Any] = [None] * (len(queries) - len(clips)) + [None if apart else c.recording for c in clips]
+    training = ((recording_of(item[0]), item[1]) for item in checked(pool(), *form))
     found = nearest(queries, training, groups=groups)
     floor = found[len(queries) - len(clips) :]
     out, start = {}, 0

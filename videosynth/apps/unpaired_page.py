@@ -108,7 +108,8 @@ def _pairs(report: Mapping[str, Any]) -> str:
     notes = ["Above: the generated videos that come closest to training clips. Below: those clips."]
     floor = next((r["nearest"]["median"] for r in report["rows"] if r["kind"] == "real" and "nearest" in r), None)
     if floor is not None:
-        notes.append(f"A real clip that was not trained on has its nearest training clip at {floor:.4g} (median).")
+        where = "nearest training clip" if report["training_apart"] else "nearest clip of another recording"
+        notes.append(f"A real clip has its {where} at {floor:.4g} (median).")
     figures = []
     for r in shown:
         distances = ", ".join(f"{d:.3g}" for d in r["pair_distances"])
@@ -124,7 +125,7 @@ def _verdicts(report: Mapping[str, Any]) -> str:
         return ""
     note = f"Trained on {count(judge['trained_on'], 'real clip')}"
     if judge["accuracy"] is not None:
-        note += f", right on {judge['accuracy']:.1%} of {count(judge['held_out'], 'real clip')} of other recordings"
+        note += f", right on {judge['accuracy']:.1%} of {count(judge['held_out'], 'real clip')} held out"
     parts = []
     for row in report["rows"]:
         if "verdicts" not in row:
