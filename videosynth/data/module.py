@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -53,6 +54,12 @@ def only_maps(spec: DataSpec, names: Sequence[str]) -> DataSpec:
         if name not in known:
             raise UserError(f"data.maps: there are no {name} maps; the data has {', '.join(known) or 'none'}")
     return replace(spec, maps=tuple(m for m in spec.maps if m.name in names))
+
+
+def _at_least(least: int, **options: int | None) -> None:
+    for name, value in options.items():
+        if value is not None and value < least:
+            raise UserError(f"data.{name} must be {least} or more, not {value}")
 
 
 class VideoData(LightningDataModule):
@@ -125,18 +132,13 @@ class VideoData(LightningDataModule):
         super().__init__()
         if (root is None) == (world is None):
             raise UserError("give either data.root (a folder) or data.world (street, shapes or digits)")
-        counts = {"batch_size": batch_size, "world_seeds": world_seeds, "steps_per_epoch": steps_per_epoch}
-        counts |= {"digits": digits, "world_length": 1 if world_length is None else world_length}
-        for name, value in counts.items():
-            if value < 1:
-                raise UserError(f"data.{name} must be 1 or more, not {value}")
-        if workers is not None and workers < 0:
-            raise UserError(f"data.workers must be 0 or more, not {workers}")
+        _at_least(1, batch_size=batch_size, world_seeds=world_seeds, steps_per_epoch=steps_per_epoch)
+        _at_least(1, digits=digits, world_length=world_length)
+        _at_least(0, workers=workers)
         self.root = None if root is None else Path(root)
         self.world = world
-        self.source: World | None = None
-        if world is not None:
-            self.source = make_world(world, world_length, digits, None if glyphs is None else Path(glyphs))
+        file = None if glyphs is None else Path(glyphs)
+        self.source = None if world is None else make_world(world, world_length, digits, file)
         self.world_seeds = world_seeds
         self.attributes = attributes
         self.maps = maps
@@ -157,11 +159,6 @@ class VideoData(LightningDataModule):
         self.steps_per_epoch = steps_per_epoch
         self.start_step = 0
         self.phase_at: Callable[[int], Phase] | None = None
-        self._whole: Index | None = None
-        self._index: Index | None = None
-        self._spec: DataSpec | None = None
-        self._dataset: ClipDataset | WorldDataset | None = None
-        self._lengths: NDArray[np.int64] | None = None
 
     @property
     def flow(self) -> Flow:
@@ -172,40 +169,37 @@ class VideoData(LightningDataModule):
             return "world" if self.source.maps else "none"
         return "none" if self.whole.collection else "dis"
 
-    @property
+    @cached_property
     def whole(self) -> Index:
         """The data set on disk, with all its frames and sequences."""
         if self.root is None:
             raise UserError(f"the world {self.world} has no folder")
-        if self._whole is None:
-            self._whole = index_folder(self.root, self.phase)
-        return self._whole
+        return index_folder(self.root, self.phase)
 
-    @property
+    @cached_property
     def index(self) -> Index:
         """The data set on disk, with the chosen frames and sequences only."""
-        if self._index is None:
-            self._index = self.whole.subset(self.frames, self.sequences)
-        return self._index
+        return self.whole.subset(self.frames, self.sequences)
 
-    @property
+    @cached_property
     def spec(self) -> DataSpec:
         """What a model needs to know of the data; available before training."""
-        if self._spec is None:
-            if self.source is not None:
-                spec = self.source.spec(self.size, DataSpec().fps, nearness=self.maps is not None)
-            else:
-                # All frames are scanned, not the chosen ones: a class may be absent from a part.
-                spec = self.whole.spec(self.size, self.fit)
-            spec = spec if self.maps is None else only_maps(spec, self.maps)
-            self._spec = spec if self.attributes is None else only_attributes(spec, self.attributes)
-        return self._spec
+        if self.source is not None:
+            spec = self.source.spec(self.size, DataSpec().fps, nearness=self.maps is not None)
+        else:
+            # All frames are scanned, not the chosen ones: a class may be absent from a part.
+            spec = self.whole.spec(self.size, self.fit)
+        spec = spec if self.maps is None else only_maps(spec, self.maps)
+        return spec if self.attributes is None else only_attributes(spec, self.attributes)
 
-    @property
+    @cached_property
     def dataset(self) -> ClipDataset | WorldDataset:
-        if self._dataset is None:
-            self._dataset = self._folder() if self.source is None else self._world(self.source)
-        return self._dataset
+        return self._folder() if self.source is None else self._world(self.source)
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.int64]:
+        """Frames of all videos, counted once: there may be thousands, and every clip's draw looks at them."""
+        return np.asarray(self.dataset.lengths, np.int64)
 
     def _folder(self) -> ClipDataset:
         memory = Memory(CACHE // max(1, self.workers)) if self.cache == "memory" else None
@@ -270,8 +264,6 @@ class VideoData(LightningDataModule):
             phase = self.phase_at(step)
             size = getattr(phase, "size", None) or self.size
             settings = replace(settings, size=size, length=phase.clip_length)
-        if self._lengths is None:  # thousands of videos: counted once, not for every clip
-            self._lengths = np.asarray(self.dataset.lengths, np.int64)
         return draw(self._lengths, settings, self.seed, step, rank, slot)
 
     def videos(self, frames: str | None = None) -> Iterator[tuple[str, Iterator[dict[str, torch.Tensor]]]]:
