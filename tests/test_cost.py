@@ -11,7 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from videosynth.apps.catalogue import build
 from videosynth.apps.cost import FRAMES, Living, _prepared, _tensors, step_cost, training_cost
 from videosynth.cli import main
+from videosynth.models.base import VideoModel
 from videosynth.models.pix2pixhd.model import Pix2PixHD
+from videosynth.models.tgan.model import TGAN
+from videosynth.models.vgan.model import VGAN
 from videosynth.models.vid2vid.model import Vid2Vid
 from videosynth.models.vid2vid.options import CriticShape, GeneratorShape, Losses
 from videosynth.testing import random_clip
@@ -36,15 +39,15 @@ def test_views_and_work_in_place_count_once() -> None:
     assert living.peak == 4_000
 
 
-@pytest.mark.parametrize("kind", [Vid2Vid, Pix2PixHD])
-def test_the_computed_step_is_the_real_one(kind: type[Vid2Vid] | type[Pix2PixHD]) -> None:
+@pytest.mark.parametrize("kind", [Vid2Vid, Pix2PixHD, TGAN, VGAN])
+def test_the_computed_step_is_the_real_one(kind: type[VideoModel]) -> None:
     model = kind.tiny()
     at, length = model.total_steps - 1, 4
     size = model.spec.size
-    found = step_cost(model, size, 1, False, at, length)
+    found = step_cost(model, size, 2, False, at, length)
 
     real = kind.tiny()
-    clip = random_clip(dataclasses.replace(real.spec, size=real.phase_at(at).size or size), 1, length)
+    clip = random_clip(dataclasses.replace(real.spec, size=real.phase_at(at).size or size), 2, length)
     living, counter = Living(), FlopCounterMode(display=False)
     kept = [*_prepared(real, at), *_tensors(clip)]
     for tensor in kept:
@@ -59,7 +62,7 @@ def test_the_computed_step_is_the_real_one(kind: type[Vid2Vid] | type[Pix2PixHD]
         again.training_step(clip, 0)
     assert found.flop == counter.get_total_flops() > 0
     assert found.memory == pytest.approx(living.peak, rel=0.02)
-    assert found.frames == length
+    assert found.frames == 2 * length
     weights = sum(p.numel() for p in real.parameters())
     assert living.now >= 4 * sum(t.numel() for t in kept) / 2 > 4 * weights
 
@@ -101,6 +104,18 @@ def test_a_training_is_the_sum_of_its_steps() -> None:
     one = step_cost(model, model.spec.size, 1, False, 0, 4)
     assert whole.frames == 400
     assert whole.flop == pytest.approx(100 * one.flop)
+
+
+def test_videos_from_noise_are_counted_whole() -> None:
+    """Their critics look at clips of one length only, also where it is more than FRAMES."""
+    tiny = TGAN.tiny()
+    schedule = dataclasses.replace(tiny.schedule, clip_length=16)
+    model = TGAN(tiny.spec, tiny.shape, play=tiny.play, schedule=schedule)
+    whole = training_cost(model, model.spec.size, 2, False)
+    one = step_cost(model, model.spec.size, 2, False, 0, 16)
+    assert one.frames == 32
+    assert whole.frames == 50 * 32
+    assert whole.flop == pytest.approx(50 * one.flop)
 
 
 def test_models_says_the_cost_of_a_preset(capsys: pytest.CaptureFixture[str]) -> None:

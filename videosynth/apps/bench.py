@@ -213,7 +213,8 @@ def measure_training(
     if options.run.channels_last and not plain:
         channels_last(model)
     model.steps = max(model.total_steps - 1 - steps, 0)
-    clip = random_clip(model.spec, 1, length or model.phase_at(0).clip_length)
+    batch = options.data.batch_size if from_noise(model) else 1  # batch norms need more than one video
+    clip = random_clip(model.spec, batch, length or model.phase_at(0).clip_length)
     times: list[float] = []
 
     class Clock(L.Callback):
@@ -238,7 +239,7 @@ def measure_training(
     )
     trainer.fit(model, torch.utils.data.DataLoader(Repeat(clip, steps), batch_size=None))
     later = sorted(times[1:])
-    return clip.length / later[len(later) // 2]
+    return batch * clip.length / later[len(later) // 2]
 
 
 # data

@@ -11,6 +11,7 @@ import time
 import weakref
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -112,7 +113,7 @@ def _run(
 
 def _prepared(ghost: VideoModel, at: int) -> list[Tensor]:
     """Give the model what a trainer would give it; returns the tensors that stay for the whole training: weights, Adam's
-    two moments of those that train, the averaged weights. (Gradients are made, and counted, by the step.)
+    two moments (RMSprop's one) of those that train, the averaged weights. (Gradients are made, and counted, by the step.)
     """
     ghost.steps = at
     if getattr(ghost, "trunk", ghost) is None and any(w.get("perceptual") for w in ghost.weights.values()):
@@ -128,13 +129,20 @@ def _prepared(ghost: VideoModel, at: int) -> list[Tensor]:
         "log_dict": _nothing,
         "_check_finite": _nothing,
         "_stop_unless": _nothing,
+        "_trainer": SimpleNamespace(global_rank=0, world_size=1),
     }
     for name, stand_in in stand_ins.items():
         object.__setattr__(ghost, name, stand_in)
     kept = [*ghost.parameters(), *ghost.buffers()]
-    moments = [torch.empty_like(p) for o in optimizers for g in o.param_groups for p in g["params"] for _ in range(2)]
+    moments = [
+        torch.empty_like(p) for o in optimizers for g in o.param_groups for p in g["params"] for _ in _moments(o)
+    ]
     average = [torch.empty_like(v, dtype=torch.float32) for v in exported_weights(ghost).values()]
     return kept + moments + average
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> range:
+    return range(1 if isinstance(optimizer, torch.optim.RMSprop) else 2)
 
 
 def _nothing(*_: Any, **__: Any) -> None:

@@ -233,7 +233,7 @@ def _tell(
     )
     where = ""
     if first.grid is not None and first.files:
-        shown = "" if len(groups) == 1 else f" (of the first {first.stop})"
+        shown = "" if len(groups) == 1 else f" of the first {first.stop}"
         where = f" ({first.files[0].name} to {groups[-1].files[-1].name}, grid.mp4{shown})"
     elif first.grid is not None:
         what += ", side by side"
