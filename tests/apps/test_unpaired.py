@@ -18,6 +18,7 @@ from videosynth.metrics.judge import load_judge, train_judge
 from videosynth.models.base import Phase, VideoModel
 from videosynth.ops.images import to_float
 from videosynth.types import DataSpec, Frame, UserError
+from videosynth.video.images import save_image
 from videosynth.video.read import read_video
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -236,6 +237,11 @@ def test_one_length_for_all():
         (lambda: items(length=6), Choices(count=4), "is 6 frames of 16x16, the generated ones are 8"),
         (items, Choices(count=4, attribute="colour"), "'colour'; they know: action"),
         (lambda: items(count=2), Choices(count=4, attribute="action"), "from two recordings or more"),
+        (
+            lambda: ((n, v, {}) for n, v, _ in items()),
+            Choices(count=4, attribute="action"),
+            "no real clip has a value of",
+        ),
     ],
 )
 def test_refusals(tmp_path, stream, choices, words):
@@ -304,6 +310,44 @@ def test_command(tmp_path, capsys):
     assert "no such attribute; it has action, shape, size" in capsys.readouterr().err
     assert main([*words, "--judge", str(tmp_path / "none")]) == 2
     assert "is missing" in capsys.readouterr().err
+
+
+def test_command_on_a_folder(tmp_path, capsys):
+    for i in range(12):
+        video = np.concatenate([shape(i, WAYS[i % 2]), shape(i + 50, WAYS[i % 2])])
+        path = tmp_path / "data" / WAYS[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_image(path, video.swapaxes(0, 1).reshape(16, -1, 3))
+    run = tmp_path / "run"
+    toys.Noise(DataSpec(size=SIZE, attributes={"class": ("left", "up")})).save(run)
+    words = [
+        "evaluate",
+        str(run),
+        "--data.root",
+        str(tmp_path / "data"),
+        "--trust",
+        "toys",
+        "--out",
+        str(tmp_path / "r"),
+    ]
+    words += ["--count", "4", "--frames", "8"]
+    asked = ["--attribute", "class", "--content", "shapes"]
+    assert main([*words, *asked, "--slice", "8:", "--train-slice", ":8"]) == 0
+    told = capsys.readouterr().out
+    assert "judge of class: " in told
+    assert "right on 12 real clips held out" in told
+    assert "nearest_ratio[pixels]" in told
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    assert report["training_apart"]
+    assert report["settings"]["real_clips"] == 12
+    assert report["rows"][-1]["metrics"]["direction[class]"] == 1
+    judge = str(tmp_path / "r" / "judge.safetensors")
+    assert main([*words, "--judge", judge, "--group", "class"]) == 0
+    report = json.loads((tmp_path / "r" / "report.json").read_text())
+    assert report["settings"]["real_clips"] == 8  # of 24
+    assert "mcs[class]" in report["rows"][0]["metrics"]
+    assert main([*words, "--data.step", "3"]) == 2
+    assert "no video has the 22 frames" in capsys.readouterr().err
 
 
 def test_options_of_the_other_kind_are_refused(tmp_path, capsys):

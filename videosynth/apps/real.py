@@ -114,14 +114,15 @@ def educated(
         UserError: a value has no real clips, or all of them are of one group.
     """
     known = [c for c in clips if c.ids.get(attribute, -1) >= 0]
+    if not known:
+        raise UserError(
+            f"no real clip has a value of {attribute!r} that the runs know ({', '.join(values)}): choose another --attribute, "
+            "or pass --judge FILE"
+        )
     if training is None:
         learn, test = _split(attribute, values, known, seed)
     else:
         learn, test = [c for c in training if c.ids.get(attribute, -1) >= 0], known
-    if not test:
-        raise UserError(
-            f"no real clip says its {attribute}, so a judge cannot be tested: label some, or pass --judge FILE"
-        )
     judge = train_judge(
         [c.frames for c in learn], [c.ids[attribute] for c in learn], values, attribute=attribute, seed=seed
     )
