@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from videosynth.losses.adversarial import Game, accuracy, critic_loss, gradient_
 from videosynth.models.base import Group, Phase, Terms, VideoModel
 from videosynth.models.phases import held_then_falling
 from videosynth.nn.constraints import add_spectral_norms, clip_singular_values, clip_weights
+from videosynth.nn.norms import BatchNorm
 from videosynth.types import Clip, DataSpec, Request, UserError
 
 Constraint = Literal["none", "svc", "clip", "penalty", "spectral"]
@@ -106,9 +107,19 @@ def keep_smooth(model: VideoModel, optimizer: torch.optim.Optimizer, critics: li
         def clip(*_: Any) -> None:
             if (model.steps + 1) % play.every == 0:
                 for critic in critics:
+                    _share_deviations(model, critic)
                     clip_singular_values(critic)
 
         optimizer.register_step_post_hook(clip)
+
+
+def _share_deviations(model: VideoModel, critic: nn.Module) -> None:
+    """Scales are clipped by the running deviations: those that all processes have seen, or their weights would part."""
+    if model.trainer.world_size > 1:
+        for norm in critic.modules():
+            if isinstance(norm, BatchNorm) and norm.running_var is not None:
+                shared = cast("Tensor", model.trainer.strategy.reduce(norm.running_var.clone(), reduce_op="mean"))
+                norm.running_var.copy_(shared)
 
 
 def critic_terms(

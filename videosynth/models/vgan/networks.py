@@ -114,7 +114,7 @@ class FrameGenerator(nn.Module):
 
 
 class Critic(nn.Module):
-    """``(B, T, 3, H, W)`` to one logit ``(B)``; ``features`` are those of its deepest layer but one."""
+    """``(B, T, 3, H, W)`` to one logit ``(B, 1)``."""
 
     def __init__(self, grid: Grid, shape: CriticShape, outputs: int = 1) -> None:
         super().__init__()
@@ -125,4 +125,4 @@ class Critic(nn.Module):
         init(self)
 
     def forward(self, video: Tensor) -> Tensor:
-        return self.score(self.trunk(video.transpose(1, 2))).flatten(1).squeeze(1)
+        return self.score(self.trunk(video.transpose(1, 2))).flatten(1)
