@@ -299,3 +299,18 @@ def test_real_videos(shared_data: Path) -> None:
         ("blocks@0", (16, 64, 64, 3), {}),
         ("blocks@16", (16, 64, 64, 3), {}),
     ]
+
+
+def test_known_layouts_can_be_measured_on_too(tmp_path: Path) -> None:
+    for t, frame in enumerate(movie(6)):
+        save(tmp_path / "images" / "s" / f"{t}.png", frame)
+        save(tmp_path / "labels" / "s" / f"{t}.png", frame[..., 0] % 4, "L")
+    assert np.array_equal(whole(tmp_path, 3)["s@3"], movie(6)[3:])
+
+
+def test_streaming_a_collection(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", tiled(movie(4)))
+    data = VideoData(root=str(tmp_path), size=(8, 8), workers=0)
+    streamed = {name: [frame["images"] for frame in frames] for name, frames in data.videos("1:3")}
+    assert list(streamed) == ["a"]
+    assert np.array_equal(torch.cat(streamed["a"]).permute(0, 2, 3, 1).numpy(), movie(4)[1:3])

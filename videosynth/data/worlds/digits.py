@@ -69,7 +69,7 @@ def read_glyphs(path: Path) -> Glyphs:
 def _drawn() -> NDArray[np.uint8]:
     """The ten digits of Pillow's own font, 10 112 112."""
     side = GLYPH * _FINE
-    font = ImageFont.load_default(size=round(side * 0.8))
+    font = ImageFont.load_default(size=side)
     pictures = []
     for name in NAMES:
         picture = Image.new("L", (side, side))
