@@ -106,7 +106,8 @@ def generate(arguments: list[str]) -> None:
         help="how to begin: own (default: the model by itself), zeros, a picture, or a run that paints the first frame",
     )
     p.add_argument(
-        "--context", help="predict what comes after these frames: a data set, world:street[:SEED], or (from noise) a video"
+        "--context",
+        help="predict what comes after these frames: a data set, world:street[:SEED], or (from noise) a video",
     )
     p.add_argument("--predictor", help="run that continues the label maps (with --context)")
     p.add_argument(
@@ -194,12 +195,20 @@ def evaluate(arguments: list[str]) -> None:
 def _measured_from_noise(parser: argparse.ArgumentParser) -> None:
     p = parser.add_argument_group("runs that make videos from noise (real clips are those of --data.root)")
     p.add_argument("--count", type=int, help="videos of each run (default: 256)")
-    p.add_argument("--frames", type=_numbers, default=(), help="of a video (default: as trained); 16, or one per run: 32,16")
-    p.add_argument("--step", type=_numbers, default=(), help="take one generated frame in so many; 2, or one per run: 2,1")
+    p.add_argument(
+        "--frames", type=_numbers, default=(), help="of a video (default: as trained); 16, or one per run: 32,16"
+    )
+    p.add_argument(
+        "--step", type=_numbers, default=(), help="take one generated frame in so many; 2, or one per run: 2,1"
+    )
     p.add_argument("--data.step", dest="data_step", type=int, help="of the real clips, as trained (default: 1)")
     p.add_argument("--train-root", help="the clips that the runs learnt from, where --data.root holds others")
-    p.add_argument("--content", choices=["shapes", "none"], help="shapes: content distance of one moving shape on black")
-    p.add_argument("--attribute", help="ask for each of its values in turn; a judge trained on real clips says what it sees")
+    p.add_argument(
+        "--content", choices=["shapes", "none"], help="shapes: content distance of one moving shape on black"
+    )
+    p.add_argument(
+        "--attribute", help="ask for each of its values in turn; a judge trained on real clips says what it sees"
+    )
     p.add_argument("--group", help="attribute whose values are not to be learnt and tested at once, such as person")
     p.add_argument("--judge", metavar="FILE", help="judge.safetensors of an earlier evaluation, in place of a new one")
 

@@ -129,6 +129,7 @@ def _prepared(ghost: VideoModel, at: int) -> list[Tensor]:
         "log_dict": _nothing,
         "_check_finite": _nothing,
         "_stop_unless": _nothing,
+        "_check_known": _nothing,
         "_trainer": SimpleNamespace(global_rank=0, world_size=1),
     }
     for name, stand_in in stand_ins.items():

@@ -131,7 +131,7 @@ def first_frame(path: Path | str, spec: DataSpec) -> Clip:
     scaled = resize_image(image, fitted((image.shape[0], image.shape[1]), spec.size, spec.fit))
     top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
     cut = np.ascontiguousarray(scaled[top : top + height, left : left + width])
-    return Clip(frames=torch.from_numpy(cut).permute(2, 0, 1)[None, None])
+    return Clip(frames=torch.from_numpy(cut.copy()).permute(2, 0, 1)[None, None])
 
 
 def target_files(out: Path, names: list[str]) -> list[Path]:

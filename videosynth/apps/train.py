@@ -157,9 +157,11 @@ def _long_enough(model: VideoModel, data: VideoData) -> None:
     """The clips grow: say now, not in hours, that no sequence will be long enough."""
     last = model.total_steps - 1
     longest = max(model.phase_at(round(last * share / 1000)).clip_length for share in range(1001))
-    if max(data.index.lengths, default=0) < longest:
+    needed = (longest - 1) * data.settings.step + 1
+    if max(data.index.lengths, default=0) < needed:
+        step = f", every {data.settings.step} frames (data.step)" if data.settings.step > 1 else ""
         raise UserError(
-            f"clips grow to {longest} frames but the longest sequence has {max(data.index.lengths, default=0)}: "
+            f"clips grow to {longest} frames{step} but the longest sequence has {max(data.index.lengths, default=0)}: "
             f"shorten model.schedule (clip_length, clip_longest), or give {data.root} longer sequences"
         )
 

@@ -66,7 +66,7 @@ class VideoData(LightningDataModule):
     """Clips for training.
 
     Args:
-        root: folder of a data set or of videos (see ``videosynth check``); give this or ``world``.
+        root: folder of a data set or of videos (see ``videosynth check``); it goes before a ``world`` that a preset names.
         world: a built-in world: ``street``, ``shapes`` (a shape on its way) or ``digits`` (digits that bounce).
         world_seeds: how many different videos of the world there are: seeds 0, 1, ...
         world_length: frames of a world's video (default: 600 of a drive, 32 of shapes, whose path spans them, and digits).
@@ -130,8 +130,9 @@ class VideoData(LightningDataModule):
         steps_per_epoch: int = 1000,
     ) -> None:
         super().__init__()
-        if (root is None) == (world is None):
-            raise UserError("give either data.root (a folder) or data.world (street, shapes or digits)")
+        if root is None and world is None:
+            raise UserError("give data.root (a folder) or data.world (street, shapes or digits)")
+        world = world if root is None else None
         _at_least(1, batch_size=batch_size, world_seeds=world_seeds, steps_per_epoch=steps_per_epoch)
         _at_least(1, digits=digits, world_length=world_length)
         _at_least(0, workers=workers)

@@ -258,6 +258,11 @@ class VideoModel(L.LightningModule):
                 "lower the learning rate, or train with --trainer.precision 32"
             )
 
+    def _check_known(self, ids: Tensor, name: str, keys: tuple[str, ...]) -> None:
+        """Raises UserError when a clip does not have the attribute that the model learns from."""
+        for key in (keys[int(i)] for i in (ids < 0).nonzero()):
+            raise UserError(f"{key} has no {name}, which this model learns from: give it one, or leave the video out")
+
     # ---- files
 
     def save(

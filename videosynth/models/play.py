@@ -13,7 +13,7 @@ from videosynth import ops
 from videosynth.losses.adversarial import Game, accuracy, critic_loss, gradient_penalty
 from videosynth.models.base import Group, Phase, Terms, VideoModel
 from videosynth.models.phases import held_then_falling
-from videosynth.nn.constraints import add_spectral_norms, clip_singular_values, clip_weights
+from videosynth.nn.constraints import add_spectral_norms, clip_singular_values, clip_weights, orthogonal_init
 from videosynth.nn.norms import BatchNorm
 from videosynth.types import Clip, DataSpec, Request, UserError
 
@@ -31,6 +31,7 @@ class Play:
         every: critic steps between two singular value clippings.
         bound: largest absolute weight under weight clipping.
         penalty: weight of the gradient penalty.
+        begin: weights of the critics: own (as the paper draws them) or bound (orthogonal, all singular values 1).
         order: who steps first on a batch's fakes, the critics or the generator (as in TGAN's reference).
     """
 
@@ -39,6 +40,7 @@ class Play:
     every: int = 5
     bound: float = 0.01
     penalty: float = 10.0
+    begin: Literal["own", "bound"] = "own"
     order: Literal["critic_first", "generator_first"] = "critic_first"
 
     def __post_init__(self) -> None:
@@ -50,9 +52,13 @@ class Play:
         return {"adv": 1.0, "penalty": self.penalty if self.constraint == "penalty" else 0.0}
 
     def prepared(self, critic: nn.Module) -> None:
-        """Before training: spectral norms are part of a critic."""
+        """Before training: spectral norms are part of a critic; one whose singular values are to be clipped may begin with all
+        of them at the bound, so that its first scores already matter.
+        """
         if self.constraint == "spectral":
             add_spectral_norms(critic)
+        if self.begin == "bound":
+            orthogonal_init(critic)
 
 
 @dataclass(frozen=True)
@@ -178,16 +184,14 @@ def chosen_attribute(spec: DataSpec, name: str) -> str:
     return name
 
 
-def known_ids(clip: Clip, name: str) -> Tensor:
+def known_ids(model: VideoModel, clip: Clip, name: str) -> Tensor:
     """``(B)`` ids of the clips' attribute.
 
     Raises:
         UserError: a clip has none.
     """
     ids = clip.attributes[name][:, 0]
-    if (ids < 0).any():
-        key = clip.keys[int((ids < 0).nonzero()[0])] if clip.keys else "a clip"
-        raise UserError(f"{key} has no {name}, which this model learns from: give it one, or leave the video out")
+    model._check_known(ids, name, clip.keys)
     return ids
 
 

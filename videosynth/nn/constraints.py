@@ -65,3 +65,9 @@ def add_spectral_norms(critic: nn.Module) -> None:
     """Divide every convolution's and linear layer's weight by its largest singular value, tracked by power iteration."""
     for layer in _matrices(critic):
         spectral_norm(layer)
+
+
+def orthogonal_init(critic: nn.Module) -> None:
+    """Draw every convolution's and linear layer's matrix with all singular values 1."""
+    for layer in _matrices(critic):
+        nn.init.orthogonal_(layer.weight)  # pyright: ignore[reportArgumentType]

@@ -229,7 +229,7 @@ class MoCoGAN(VideoModel):
         if self.shape.mode == "infogan":
             ids = training_choices(self, clip.batch, self.classes)
         elif self.classes:
-            ids = known_ids(clip, self.attribute)
+            ids = known_ids(self, clip, self.attribute)
         category = None if ids is None else F.one_hot(ids, self.classes).float()
         if self.shape.from_image:
             given = ops.to_float(clip.frames[:, 0])
@@ -262,7 +262,7 @@ class MoCoGAN(VideoModel):
     def _category_of(self, real: Tensor, made: Tensor, clip: Clip, fake: Fake) -> Tensor:
         """The class head learns from real videos of known class, or, where the model finds the classes, from its own."""
         if self.shape.mode == "supervised":
-            return _entropy(self.video_critic(real).classes, known_ids(clip, self.attribute))
+            return _entropy(self.video_critic(real).classes, known_ids(self, clip, self.attribute))
         return _entropy(self.video_critic(made).classes, fake.ids)
 
     def _generator_step(self, clip: Clip, fake: Fake) -> None:

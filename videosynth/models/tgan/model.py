@@ -128,7 +128,7 @@ class TGAN(VideoModel):
         z = 2 * torch.special.ndtr(training_noise(self, clip.batch, self.shape.latent)) - 1  # U(-1, 1)
         label = None
         if self.classes:
-            label = self._label(known_ids(clip, self.attribute))
+            label = self._label(known_ids(self, clip, self.attribute))
         return self.cell(z, label).frames, label
 
     def _critic_step(self, clip: Clip, fake: Tensor, label: Tensor | None) -> None:
