@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import shutil
@@ -15,6 +16,7 @@ from nvidia import random_checkpoint
 from PIL import Image
 
 from videosynth.cli import main
+from videosynth.metrics.judge import train_judge
 from videosynth.models.base import load
 from videosynth.models.mapprediction.model import MapPrediction
 from videosynth.models.mapprediction.options import PredictorShape
@@ -98,8 +100,31 @@ def test_what_a_trained_run_can_do(footage, capsys):
     assert (footage / "future.mp4").stat().st_size > 0
 
 
+def test_videos_from_noise(tmp_path, monkeypatch, capsys):
+    from videosynth.apps import real, unpaired
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(unpaired, "JUDGED", 48)
+    monkeypatch.setattr(real, "train_judge", functools.partial(train_judge, steps=4))
+    smaller = {
+        "train": "--model.schedule.steps 2 --model.schedule.clip_length 8 --model.generator.width 4 --model.critic.width 4 "
+        "--data.size [16,16] --data.batch_size 2 --data.world_seeds 4 --data.workers 0 --run.sample_every 0 "
+        "--run.progress false --trainer.accelerator cpu",
+        "generate": "--precision fp32",
+        "evaluate": "--count 4",
+    }
+    found = commands(3)
+    assert [c[0] for c in found] == ["train", *["generate"] * 4, "evaluate"]
+    for command in found:
+        words = command + shlex.split(smaller[command[0]])
+        assert main(words) == 0, f"videosynth {' '.join(words)}: {capsys.readouterr().err[-1000:]}"
+    assert len(list((tmp_path / "samples").glob("*.mp4"))) == 17  # a grid of all among them
+    assert all((tmp_path / f"{name}.mp4").stat().st_size > 0 for name in ("moves", "left", "slow"))
+    assert (tmp_path / "shapes_report" / "report.html").exists()
+
+
 def test_links_and_pictures_exist():
     text = README.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", text):
         if "://" not in target:
             assert (README.parent / target).exists(), f"README points to {target}, which is not there"
