@@ -25,11 +25,12 @@ from torch import Tensor
 
 from videosynth.errors import UserError
 
-__all__ = ["LATENT", "Clip", "DataSpec", "Frame", "MapKind", "MapSpec", "Request", "UserError"]
+__all__ = ["CATEGORY", "LATENT", "Clip", "DataSpec", "Frame", "MapKind", "MapSpec", "Request", "UserError"]
 
 MapKind = Literal["classes", "instances", "dense", "drawn"]
 
 LATENT = "latents/"  # extras of a frame that can be handed back as Request.latents, without this beginning
+CATEGORY = "category"  # the latent that is a class, one-hot
 
 
 @dataclass(frozen=True)

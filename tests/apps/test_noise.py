@@ -441,3 +441,16 @@ def test_a_training_on_videos_without_maps(tmp_path, capsys):
     out = tmp_path / "samples"
     assert main(["generate", str(run), "--trust", "toys", "--count", "16", "--out", str(out), "--device", "cpu"]) == 0
     assert len(list(out.iterdir())) == 17
+
+
+def test_the_class_goes_with_the_motion(tmp_path):
+    """Content of a video that was asked for as one class, motion of another's: the class is the motion's."""
+    kind = model_class("mocogan")
+    made = kind.tiny().eval()
+    for name, seed, action in (("a", 1, "left"), ("b", 2, "right")):
+        found = collect(made, Request(seeds=(seed,), frames=5, attributes={"action": action}))
+        save_latents(tmp_path / f"{name}.safetensors", found, made, (seed,), {"action": (action,)})
+    words = (f"{tmp_path}/a.safetensors:content", f"{tmp_path}/b.safetensors:motion")
+    plan = exchanged(made, Plan((0,)), words, None, None)
+    assert plan.attributes == {}
+    assert plan.latents["category"].tolist() == [[0.0, 1.0]]

@@ -14,7 +14,7 @@ from torch import Tensor
 from videosynth import ops
 from videosynth.apps.latents import Latents, Saved, check_fit, collect, load_latents, part_of
 from videosynth.models.base import VideoModel, check_batch
-from videosynth.types import Clip, Frame, Request, UserError
+from videosynth.types import CATEGORY, Clip, Frame, Request, UserError
 
 BATCH = 16  # videos that a model makes at a time
 ROUNDING = 1e-9  # a speed such as 0.1 is no exact number
@@ -167,8 +167,8 @@ def between(a: Tensor, b: Tensor, share: float) -> Tensor:
 def exchanged(model: VideoModel, plan: Plan, words: Sequence[str], count: int | None, seed: int | None) -> Plan:
     """The plan with latents from files: ``FILE``, or ``FILE:PART`` for one part of it. What no file holds is drawn.
 
-    ``count`` None makes as many videos as the files hold; ``seed`` None takes the first file's seeds. Attributes that the plan
-    does not name are the first file's.
+    ``count`` None makes as many videos as the files hold; ``seed`` None takes the first file's seeds. Attributes that
+    the plan does not name are the first file's, unless the class is among the latents.
 
     Raises:
         UserError: a file is missing or another model's; too few videos or steps; a latent from two files.
@@ -192,7 +192,8 @@ def exchanged(model: VideoModel, plan: Plan, words: Sequence[str], count: int | 
     first = chosen[0][0]
     begin = first.seeds[0] if seed is None else seed
     seeds = first.seeds[:number] if seed is None and number <= first.count else tuple(range(begin, begin + number))
-    plan = replace(plan, seeds=seeds, attributes=first.attributes | plan.attributes)
+    asked = {} if CATEGORY in taken else first.attributes
+    plan = replace(plan, seeds=seeds, attributes=asked | plan.attributes)
     plan = _as_long(plan, chosen)
     steps = _steps(model, plan)
     latents = {}

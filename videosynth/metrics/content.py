@@ -80,7 +80,7 @@ def content_distance(
     describe: Describe = shape_colours,
     valid: Callable[[np.ndarray], bool] | None = None,
 ) -> ContentDistance:
-    """Average content distance, ACD (MoCoGAN, Tulyakov et al. 2018, section 4): the mean over videos of
+    """Average content distance, ACD (MoCoGAN, Tulyakov et al. 2018): the mean over videos of
     :func:`video_distance`. Published for shapes with the mean colour of the shape, over 256 videos of 16 frames.
 
     ``valid`` says which videos count as showing the thing at all (default :func:`valid_shape`).

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from videosynth import ops
@@ -15,7 +16,7 @@ from videosynth.models.base import Group, Phase, Terms, VideoModel
 from videosynth.models.phases import held_then_falling
 from videosynth.nn.constraints import add_spectral_norms, clip_singular_values, clip_weights, orthogonal_init
 from videosynth.nn.norms import BatchNorm
-from videosynth.types import Clip, DataSpec, Request, UserError
+from videosynth.types import CATEGORY, Clip, DataSpec, Request, UserError
 
 Constraint = Literal["none", "svc", "clip", "penalty", "spectral"]
 
@@ -28,7 +29,7 @@ class Play:
         game: ce (cross-entropy, non-saturating), ls, hinge or wasserstein.
         constraint: what keeps the critics smooth: svc (singular value clipping, TGAN), clip (weight clipping, WGAN), penalty
             (gradient penalty, WGAN-GP), spectral (spectral norms) or none.
-        every: critic steps between two singular value clippings.
+        every: training steps between two singular value clippings.
         bound: largest absolute weight under weight clipping.
         penalty: weight of the gradient penalty.
         begin: weights of the critics: own (as the paper draws them) or bound (orthogonal, all singular values 1).
@@ -46,6 +47,8 @@ class Play:
     def __post_init__(self) -> None:
         if self.every < 1 or self.bound <= 0 or self.penalty < 0:
             raise UserError("play.every must be 1 or more, play.bound above 0, play.penalty 0 or more")
+        if self.begin == "bound" and self.constraint != "svc":
+            raise UserError(f"play.begin bound is for play.constraint svc, not {self.constraint}: leave it out")
 
     @property
     def critic_weights(self) -> dict[str, float]:
@@ -195,15 +198,17 @@ def known_ids(model: VideoModel, clip: Clip, name: str) -> Tensor:
     return ids
 
 
-def asked_ids(spec: DataSpec, name: str, request: Request) -> Tensor:
-    """``(B)`` ids of the attribute's values that a request asks for; where it does not, each seed draws its own."""
+def asked_class(spec: DataSpec, name: str, request: Request) -> Tensor:
+    """``(B, K)`` one-hot: the value of the attribute that a request asks for, else that of its latents (:data:`CATEGORY`), else
+    each seed draws its own.
+    """
     values = spec.attributes[name]
-    drawn = ops.integers(ops.generators(request.seeds, name), len(values))
     asked = request.attributes.get(name)
     if asked is None:
-        return drawn
+        drawn = ops.integers(ops.generators(request.seeds, name), len(values))
+        return latent(request, CATEGORY, F.one_hot(drawn, len(values)).float())
     each = (asked,) * len(request.seeds) if isinstance(asked, str) else asked
-    return torch.tensor([values.index(value) for value in each])
+    return F.one_hot(torch.tensor([values.index(value) for value in each]), len(values)).float()
 
 
 def latent(request: Request, name: str, drawn: Tensor) -> Tensor:

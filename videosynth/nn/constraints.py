@@ -1,4 +1,4 @@
-"""What keeps a critic smooth: Singular Value Clipping (TGAN, section 4.2), weight clipping (WGAN), spectral norms."""
+"""What keeps a critic smooth: Singular Value Clipping (TGAN), weight clipping (WGAN), spectral norms."""
 
 from __future__ import annotations
 

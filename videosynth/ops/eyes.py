@@ -1,4 +1,4 @@
-"""What a critic is shown of a video: one frame of it (S_1) or a run of frames (S_T) (MoCoGAN, section 3.2).
+"""What a critic is shown of a video: one frame of it (S_1) or a run of frames (S_T) (MoCoGAN).
 
 Real videos, fake ones and whatever belongs to them are cut at the same times.
 """

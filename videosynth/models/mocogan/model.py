@@ -18,7 +18,7 @@ from videosynth.models.mocogan.options import CriticShape, GeneratorShape, Losse
 from videosynth.models.play import (
     Play,
     Schedule,
-    asked_ids,
+    asked_class,
     check_latents,
     chosen_attribute,
     critic_terms,
@@ -29,10 +29,9 @@ from videosynth.models.play import (
     training_choices,
     training_noise,
 )
-from videosynth.types import LATENT, Clip, DataSpec, Frame, Request, UserError
+from videosynth.types import CATEGORY, LATENT, Clip, DataSpec, Frame, Request, UserError
 
 SCHEDULE = Schedule(weight_decay=1e-5)
-CATEGORY = "category"  # the attribute under which classes that the model found for itself are asked for
 
 
 class State(NamedTuple):
@@ -60,7 +59,7 @@ class MoCoGAN(VideoModel):
         play: Play = Play(),
         schedule: Schedule = SCHEDULE,
     ) -> None:
-        """Build the networks. ``spec`` comes from the data.
+        """Build the networks. ``spec`` comes from the data. Classes that infogan finds are asked for as ``category``.
 
         Raises:
             UserError: a size or length that no ladder reaches; a class is to be asked for and the data has none.
@@ -186,9 +185,7 @@ class MoCoGAN(VideoModel):
         made = {f"{LATENT}start": start}
         category = None
         if self.classes:
-            drawn = F.one_hot(asked_ids(self.spec, self.attribute, request), self.classes).float()
-            named = self.attribute in request.attributes
-            category = (drawn if named else latent(request, CATEGORY, drawn)).to(self.device)
+            category = asked_class(self.spec, self.attribute, request).to(self.device)
             made[f"{LATENT}{CATEGORY}"] = category
         if request.context is not None and request.context.frames is not None:
             given = ops.to_float(request.context.frames[:, -1].to(self.device))

@@ -1,4 +1,4 @@
-"""The networks of MoCoGAN (section 3): plain torch, bottom-up."""
+"""The networks of MoCoGAN (Tulyakov, Liu, Yang, Kautz 2018; its reference's layers): plain torch, bottom-up."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Content(NamedTuple):
 
 
 class Generator(nn.Module):
-    """Content stays, motion is a path of a recurrent cell driven by noise; a frame is painted from both (section 3.1)."""
+    """Content stays, motion is a path of a recurrent cell driven by noise; a frame is painted from both."""
 
     def __init__(self, size: tuple[int, int], classes: int, shape: GeneratorShape) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ from videosynth.models.base import Phase, VideoModel
 from videosynth.models.play import (
     Play,
     Schedule,
-    asked_ids,
+    asked_class,
     check_latents,
     chosen_attribute,
     critic_terms,
@@ -28,7 +28,7 @@ from videosynth.models.play import (
 )
 from videosynth.models.tgan.networks import Critic, Generator, Video
 from videosynth.models.tgan.options import CriticShape, GeneratorShape
-from videosynth.types import LATENT, Clip, DataSpec, Frame, Request, UserError
+from videosynth.types import CATEGORY, LATENT, Clip, DataSpec, Frame, Request, UserError
 
 PLAY = Play("wasserstein", "svc")
 SCHEDULE = Schedule(lr=5e-5, lr_critic=5e-5, optimizer="rmsprop")
@@ -86,19 +86,20 @@ class TGAN(VideoModel):
     # ---- use
 
     def generate(self, request: Request) -> Iterator[Frame]:
-        check_latents(request, ("z",))
+        check_latents(request, ("z", CATEGORY) if self.classes else ("z",))
         return super().generate(request)
 
     @torch.no_grad()
     def frames(self, request: Request) -> Iterator[Frame]:
-        """The video is made whole and handed out frame by frame; ``latents/z`` is in the first one."""
+        """The video is made whole and handed out frame by frame; noise and class are in the first one, as latents."""
         z = latent(request, "z", ops.uniform(ops.generators(request.seeds, "z"), self.shape.latent)).to(self.device)
-        label = self._label(asked_ids(self.spec, self.attribute, request)) if self.classes else None
+        label = asked_class(self.spec, self.attribute, request).to(self.device) if self.classes else None
         most = int((self.schedule.clip_length - 1) / request.speed) + 1
         positions = torch.arange(request.frames or most, device=self.device) * request.speed
         video = self.cell(z, label, positions)
+        made = {f"{LATENT}z": z} | ({} if label is None else {f"{LATENT}{CATEGORY}": label})
         for t in range(len(positions)):
-            yield Frame(video.frames[:, t], {} if t else {f"{LATENT}z": z})
+            yield Frame(video.frames[:, t], {} if t else made)
 
     # ---- training
 

@@ -1,4 +1,4 @@
-"""The networks of TGAN (section 4 and its appendix): plain torch, bottom-up."""
+"""The networks of TGAN (Saito, Matsumoto, Saito 2017; layer tables of its reference): plain torch, bottom-up."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Generator(nn.Module):
         weight_init(self, lambda w: nn.init.uniform_(w, -0.01, 0.01))
 
     def forward(self, z: Tensor, label: Tensor | None = None, positions: Tensor | None = None) -> Video:
-        """``positions (N)`` on the path: 0, 1, ... without; those between two steps lie on the line between them (section 3)."""
+        """``positions (N)`` on the path: 0, 1, ... without; those between two steps lie on the line between them."""
         z = z if label is None else torch.cat([z, label], dim=1)
         path = self.temporal(z)
         path = path if positions is None else ops.along(path, positions)

@@ -1,4 +1,4 @@
-"""The networks of VGAN (section 3 and its reference's layer table): plain torch, bottom-up."""
+"""The networks of VGAN (Vondrick, Pirsiavash, Torralba 2016; its reference's layer table): plain torch, bottom-up."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Layers(NamedTuple):
 
 
 class Streams(nn.Module):
-    """A 3-D trunk with a foreground and a mask, and a 2-D background: ``m * f + (1 - m) * b`` (equation 2). One stream: f.
+    """A 3-D trunk with a foreground and a mask, and a 2-D background: ``m * f + (1 - m) * b``. One stream: f.
 
     The codes of trunk and background are grids: ``(B, C, 1, 1, 1)`` and ``(B, C, 1, 1)`` for a vector.
     """
