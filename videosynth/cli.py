@@ -98,7 +98,9 @@ def generate(arguments: list[str]) -> None:
     p.add_argument(
         "--maps", help="label maps: a data set, a folder of pictures, a lossless video, or world:street[:SEED]"
     )
-    p.add_argument("--out", default="video.mp4", help=".mp4 .mkv .gif, or a folder of pictures (default: video.mp4)")
+    p.add_argument(
+        "--out", default="video.mp4", help=".mp4 .mkv .gif, or a folder: of pictures, with --count of videos"
+    )
     p.add_argument("--frames", type=int, help="at most this many frames; from noise, exactly so many")
     p.add_argument("--slice", help="which frames of each sequence (or of a given video), such as 64:80")
     p.add_argument(
@@ -165,7 +167,7 @@ def _from_noise(parser: argparse.ArgumentParser) -> None:
 def evaluate(arguments: list[str]) -> None:
     p = _parser("evaluate", "Measure runs on a data set, beside baselines: report.json and report.html.")
     p.add_argument("runs", nargs="*", help="run folders")
-    p.add_argument("--data.root", dest="root", help="data set with images and maps, or world:street[:SEED,SEED]")
+    p.add_argument("--data.root", dest="root", help="data set with images and maps, a folder of videos, or world:NAME")
     p.add_argument("--out", help="folder to write")
     p.add_argument("--slice", help="frames to generate and measure, such as 64:80")
     p.add_argument("--train-slice", help="frames the baselines may learn from, such as 0:64")

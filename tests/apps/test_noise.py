@@ -17,6 +17,7 @@ from videosynth.apps.noise import Plan, between, exchanged, fixed, interpolated,
 from videosynth.cli import main
 from videosynth.engine.fit import channels_last
 from videosynth.engine.samples import SHOWN, first_clip, from_noise, sample
+from videosynth.models import model_class
 from videosynth.testing import check_contract, random_clip
 from videosynth.types import Clip, Request, UserError
 from videosynth.video.read import read_video

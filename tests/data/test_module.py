@@ -157,3 +157,10 @@ def test_flow_on_disk_is_kept_in_the_users_cache(root: Path, tmp_path: Path, mon
     assert other.flow is not None
     assert torch.allclose(clip.flow, other.flow, atol=0.01)
     assert len(list(tmp_path.rglob("*.npz"))) == 2
+
+
+def test_a_models_frames_are_as_far_apart_as_those_it_saw():
+    assert (
+        VideoData(world="shapes", size=(16, 16)).spec.fps
+        == 2 * VideoData(world="shapes", size=(16, 16), step=2).spec.fps
+    )

@@ -191,6 +191,8 @@ class VideoData(LightningDataModule):
             # All frames are scanned, not the chosen ones: a class may be absent from a part.
             spec = self.whole.spec(self.size, self.fit)
         spec = spec if self.maps is None else only_maps(spec, self.maps)
+        if not spec.maps:  # a model from noise plays its frames as fast as it saw them
+            spec = replace(spec, fps=spec.fps / self.settings.step)
         return spec if self.attributes is None else only_attributes(spec, self.attributes)
 
     @cached_property
