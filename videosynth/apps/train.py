@@ -7,6 +7,7 @@ import importlib
 import os
 import re
 import sys
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,14 @@ import yaml
 from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
 from videosynth.apps.estimate import to_train, told
+from videosynth.data.attributes import ids
 from videosynth.data.module import VideoData
 from videosynth.engine.fit import Settings, fit
 from videosynth.engine.samples import from_noise
 from videosynth.files import nothing_left, read_json
 from videosynth.models.base import VideoModel, rebuild
 from videosynth.prepare.check import check
-from videosynth.types import UserError
+from videosynth.types import DataSpec, UserError
 
 # Set by videosynth itself.
 OURS: set[str | int] = {
@@ -106,8 +108,11 @@ def train(arguments: list[str]) -> None:
         if data.root is not None:
             _healthy(data, folder if resume is not None else None)
         model = _model(options.model.as_dict(), data)
+        if resume is not None:
+            _same_data(model, folder)
         if data.root is not None:
             _long_enough(model, data)
+            _all_known(model, data)
         if _first_process():
             half = "16" in str(trainer.get("precision", "32"))
             needed = to_train(model, data.size, data.batch_size, half)
@@ -153,10 +158,63 @@ def _healthy(data: VideoData, resumed: Path | None) -> None:
             print(f"warning: {line}", file=sys.stderr)
 
 
+def _same_data(model: VideoModel, folder: Path) -> None:
+    """The run goes on with what it was begun with: under other classes, what was learnt would silently mean something else."""
+    file = folder / "model.json"
+    if not file.is_file():  # ended while its first checkpoint was written
+        return
+    try:
+        saved = DataSpec.from_json(read_json(file)["spec"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UserError(f"{file} does not describe a model: copy it again, or train anew") from None
+    for what, known, there in _facts(saved, model.spec):
+        if known != there:
+            raise UserError(
+                f"{folder} was trained on {what} {known or 'none'}, here it is {there or 'none'}: resume with the same data "
+                "and options of data, or train without --resume"
+            )
+
+
+def _facts(saved: DataSpec, now: DataSpec) -> Iterator[tuple[str, str, str]]:
+    """What of the data a model is built for: a name, what the run knows and what there is now."""
+    size = [f"{width}x{height}" for height, width in (saved.size, now.size)]
+    yield "frames of", size[0], size[1]
+    for name in (*saved.attributes, *(n for n in now.attributes if n not in saved.attributes)):
+        yield f"the {name}", *(", ".join(s.attributes.get(name, ())) for s in (saved, now))
+    yield "the maps", *(", ".join(f"{m.name} ({m.kind}, {m.channels})" for m in s.maps) for s in (saved, now))
+    for one, two in zip(saved.maps, now.maps):
+        if one.names and two.names:  # names may be given, or left out, later
+            yield f"{one.name} of", ", ".join(one.names), ", ".join(two.names)
+
+
+def _lengths(model: VideoModel) -> list[int]:
+    """Of the clips that a training draws, over its schedule."""
+    last = model.total_steps - 1
+    return [model.phase_at(round(last * share / 1000)).clip_length for share in range(1001)]
+
+
+def _all_known(model: VideoModel, data: VideoData) -> None:
+    """A model learns from attributes: say now, not when it is first drawn, that a video has none of its values."""
+    if not data.index.collection:
+        return
+    needed = (min(_lengths(model)) - 1) * data.settings.step + 1
+    videos = [s for s in data.index.sequences if len(s) >= needed]
+    for name, values in model.spec.attributes.items():
+        if data.spec.attributes.get(name) != values:  # not the data's: the model finds it by itself
+            continue
+        without = [s.name for s in videos if ids(s.attributes, model.spec)[name] < 0]
+        if without:
+            more = f" and {len(without) - 1} more videos" if len(without) > 1 else ""
+            have = "have" if more else "has"
+            raise UserError(
+                f"{without[0]}{more} of {data.root} {have} no {name}, which this model learns from: give them one "
+                "(labels.json), leave them out (data.sequences), or choose a model that learns from no attribute"
+            )
+
+
 def _long_enough(model: VideoModel, data: VideoData) -> None:
     """The clips grow: say now, not in hours, that no sequence will be long enough."""
-    last = model.total_steps - 1
-    longest = max(model.phase_at(round(last * share / 1000)).clip_length for share in range(1001))
+    longest = max(_lengths(model))
     needed = (longest - 1) * data.settings.step + 1
     if max(data.index.lengths, default=0) < needed:
         step = f", every {data.settings.step} frames (data.step)" if data.settings.step > 1 else ""
