@@ -110,6 +110,29 @@ def test_wide_frames_are_frames_unless_told_otherwise(tmp_path: Path) -> None:
         index_folder(tmp_path)
 
 
+@pytest.mark.parametrize("width", [24 + 3, 32 - 1])
+def test_wide_pictures_that_do_not_divide_are_no_frames_unless_told(tmp_path: Path, width: int) -> None:
+    for t in range(3):
+        save(tmp_path / "v" / f"{t}.png", np.full((8, width, 3), t, np.uint8))
+    with pytest.raises(UserError, match=rf"{width}x8: {width} is no multiple of 8.*say `videos: frames`"):
+        index_folder(tmp_path)
+    (tmp_path / "dataset.yaml").write_text("videos: frames\n")
+    assert index_folder(tmp_path).lengths == (3,)
+
+
+def test_mirrored_where_there_are_maps(tmp_path: Path) -> None:
+    save(tmp_path / "v" / "a.png", tiled(movie(5)))
+
+    def mirrored(**options: object) -> set[bool]:
+        data = VideoData(size=(8, 8), clip_length=2, workers=0, **options)  # type: ignore[arg-type]
+        return {data.draw(step, 0, 0).flip for step in range(40)}
+
+    assert mirrored(root=str(tmp_path)) == mirrored(world="shapes") == {False}
+    assert mirrored(root=str(tmp_path), flip=True) == {False, True}
+    assert mirrored(world="street") == {False, True}
+    assert mirrored(world="street", flip=False) == {False}
+
+
 def test_frames_that_look_like_strips_can_be_told(tmp_path: Path) -> None:
     for t in range(3):
         save(tmp_path / "v" / f"{t}.png", np.full((8, 32, 3), t, np.uint8))
@@ -284,7 +307,7 @@ def test_the_real_actions(shared_data: Path) -> None:
     assert data.spec.attributes["class"] == ("0", "1", "3", "4")
     assert data.spec.attributes["mirrored"] == ("false", "true")
     assert "frames" not in data.spec.attributes
-    assert data.spec.fps == 25
+    assert data.spec.fps == 12.5  # of 25, one in two
     names = data.spec.attributes["action_name"]
     spoken = {"0": "wave_one_hand", "1": "wave_two_hands", "3": "jumping_jack", "4": "bend"}
     for step in range(5):

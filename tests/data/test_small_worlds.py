@@ -179,6 +179,22 @@ def test_wrong_glyphs_are_one_line(tmp_path: Path, content: dict | None, message
         VideoData(world="digits", digits=1, glyphs=str(path)).prepare_data()
 
 
+@pytest.mark.parametrize("part", [0.3, 0.9])
+def test_damaged_glyphs_are_one_line(tmp_path: Path, part: float) -> None:
+    path = tmp_path / "g.npz"
+    np.savez_compressed(path, images=np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(UserError, match="cannot be read"):
+        VideoData(world="digits", digits=1, glyphs=str(path)).prepare_data()
+    bent = bytearray(content)
+    bent[len(bent) // 2] ^= 255  # the archive's own list of files stays whole
+    path.write_bytes(bytes(bent))
+    digits.read_glyphs.cache_clear()
+    with pytest.raises(UserError, match="cannot be read"):
+        VideoData(world="digits", digits=1, glyphs=str(path)).prepare_data()
+
+
 def test_real_digits(shared_data: Path) -> None:
     glyphs = digits.read_glyphs(shared_data / "mnist" / "mnist.npz")
     images, known = digits.render(0, SIZE, range(3), 1, glyphs)

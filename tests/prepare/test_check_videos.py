@@ -29,6 +29,17 @@ def test_a_sound_collection(tmp_path: Path) -> None:
     ]
 
 
+def test_the_axes_of_arrays_are_told(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((4, 50, 8, 8), np.uint8))
+    np.save(tmp_path / "b.npy", np.zeros((50, 8, 10, 3), np.uint8))
+    told = check(tmp_path, clip_length=4).summary
+    assert "axes: T 4 x N 50 x H 8 x W 8 (a.npy; by their shapes; `axes` in dataset.yaml says otherwise)" in told
+    assert any(line.startswith("axes: T 50 x H 8 x W 10 x C 3 (b.npy;") for line in told)
+    (tmp_path / "dataset.yaml").write_text("axes: NTHW\n")
+    told = check(tmp_path, clip_length=4).summary
+    assert "axes: N 4 x T 50 x H 8 x W 8 (a.npy; as dataset.yaml says)" in told
+
+
 def test_every_fault_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     strip(tmp_path / "a" / "0.png", 4)
     strip(tmp_path / "a" / "1.png", 4, extra=3)

@@ -25,7 +25,7 @@ from videosynth.types import UserError
 
 TIMES = 10
 _CHANNELS = (1, 3, 4)
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 def axes_of(shape: tuple[int, ...]) -> str | None:
@@ -72,12 +72,13 @@ class ArrayVideos:
                     arrays = {key: file[key] for key in file.files}
                     name = _only(self.path, [key for key, array in arrays.items() if array.ndim >= 3])
                 return file[name], {key: file[key] for key in file.files if key != name}
-        except _DAMAGE as error:
+        except DAMAGE as error:
             reason = " ".join(str(error).split())
             raise UserError(f"{self.path} cannot be read as arrays ({reason}): save it again with numpy.save") from None
 
     @cached_property
-    def _order(self) -> str:
+    def order(self) -> str:
+        """The letters of the axes: as told, or as taken from the shape."""
         shape = self._file[0].shape
         told = axes_of(shape) if self.axes is None or len(self.axes) != len(shape) else self.axes
         if told is None or 0 in shape or ("C" in told and shape[told.index("C")] not in _CHANNELS):
@@ -89,27 +90,28 @@ class ArrayVideos:
             raise UserError(f"{self.path} holds {self._file[0].dtype}, not pixels: save it as uint8")
         return told
 
-    def _along(self, axis: str) -> int:
-        return self._file[0].shape[self._order.index(axis)] if axis in self._order else 1
+    def along(self, axis: str) -> int:
+        """Its length; 1 of an axis that there is not."""
+        return self._file[0].shape[self.order.index(axis)] if axis in self.order else 1
 
     @property
     def count(self) -> int:
-        return self._along("N")
+        return self.along("N")
 
     @property
     def length(self) -> int:
         """Frames of each video."""
-        return self._along("T")
+        return self.along("T")
 
     @property
     def size(self) -> tuple[int, int]:
         """(H, W)"""
-        return self._along("H"), self._along("W")
+        return self.along("H"), self.along("W")
 
     @property
     def single(self) -> bool:
         """The file is one video, not a list of them."""
-        return "N" not in self._order
+        return "N" not in self.order
 
     @cached_property
     def _scale(self) -> tuple[float, float]:
@@ -127,8 +129,8 @@ class ArrayVideos:
     def frame(self, n: int, t: int) -> NDArray[np.uint8]:
         """Frame ``t`` of video ``n``: uint8 ``H W 3``."""
         places = {"N": n, "T": t}
-        letters = [a for a in self._order if a not in places]
-        picture = self._file[0][tuple(places.get(a, slice(None)) for a in self._order)]
+        letters = [a for a in self.order if a not in places]
+        picture = self._file[0][tuple(places.get(a, slice(None)) for a in self.order)]
         picture = picture.transpose([letters.index(a) for a in "HWC" if a in letters])
         if picture.dtype != np.uint8:
             factor, offset = self._scale

@@ -82,7 +82,7 @@ class VideoData(LightningDataModule):
         step: stride between the frames of a clip: 2 takes every second frame.
         max_step: largest random stride between the frames of a clip; each clip draws its own (times ``step``).
         scale: range of random zooms (1 or more) before the random cut.
-        flip: mirror half of the clips.
+        flip: mirror half of the clips (default: those with maps; without maps left and right may be classes).
         colour: strength (0..1) of the random change of brightness, contrast, saturation and hue.
         coarsen_labels: share of the clips whose label maps get rounder, coarser shapes, so that a model bears maps that
             were drawn or edited by hand (0..1).
@@ -116,7 +116,7 @@ class VideoData(LightningDataModule):
         step: int = 1,
         max_step: int = 1,
         scale: tuple[float, float] = (1.0, 1.0),
-        flip: bool = True,
+        flip: bool | None = None,
         colour: float = 0.0,
         coarsen_labels: float = 0.0,
         frames: str | None = None,
@@ -147,8 +147,9 @@ class VideoData(LightningDataModule):
         self.fit: Literal["stretch", "cover"] = fit
         self.batch_size = batch_size
         self.settings = DrawSettings(
-            self.size, clip_length, max_step, (scale[0], scale[1]), flip, colour, coarsen_labels, step
+            self.size, clip_length, max_step, (scale[0], scale[1]), bool(flip), colour, coarsen_labels, step
         )
+        self._flip = flip
         self.frames = frames
         self.sequences = sequences
         self.workers = max(1, (os.cpu_count() or 1) - 1) if workers is None else workers
@@ -169,6 +170,11 @@ class VideoData(LightningDataModule):
         if self.source is not None:
             return "world" if self.source.maps else "none"
         return "none" if self.whole.collection else "dis"
+
+    @property
+    def flip(self) -> bool:
+        """Whether half of the clips are mirrored: as asked, else where there are maps."""
+        return bool(self.spec.maps) if self._flip is None else self._flip
 
     @cached_property
     def whole(self) -> Index:
@@ -262,7 +268,7 @@ class VideoData(LightningDataModule):
 
     def draw(self, step: int, rank: int, slot: int) -> Draw:
         """The clip that ``slot`` of the batch at ``step`` holds on process ``rank``."""
-        settings = self.settings
+        settings = replace(self.settings, flip=self.flip)
         if self.phase_at is not None:
             phase = self.phase_at(step)
             size = getattr(phase, "size", None) or self.size

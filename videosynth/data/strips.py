@@ -32,9 +32,8 @@ def is_picture(path: Path) -> bool:
 
 
 def is_strip(size: tuple[int, int]) -> bool:
-    """Whether a picture of (H, W) can hardly be anything but a strip."""
-    short, long = min(size), max(size)
-    return long >= SURE * short and (long % short == 0 or long >= (SURE + 1) * short)
+    """Whether a picture of (H, W) can hardly be anything but a strip, if perhaps a damaged one."""
+    return max(size) >= SURE * min(size)
 
 
 def strip_length(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 | found | read as |
 |---|---|
-| pictures, one of them 3 times as long as wide or longer | strips: each is a video, see :mod:`videosynth.data.strips` |
+| pictures, one of them 3 times as long as wide or longer | strips: each a video or an error, see :mod:`videosynth.data.strips` |
 | other pictures | frames: the pictures of a folder are a video |
 | video files | a video each |
 | ``.npy``, ``.npz`` | one or many videos each, see :mod:`videosynth.data.arrays` |

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+from videosynth.data.arrays import ArrayVideos
 from videosynth.data.attributes import vocabularies
-from videosynth.data.decode import Decoder, FrameRef
+from videosynth.data.decode import ARRAYS, Decoder, FrameRef
 from videosynth.data.index import Index, Sequence, some
 from videosynth.prepare.report import Report
 from videosynth.types import UserError
 
 SAMPLE = 200  # videos of which frames are decoded
-SHOWN = 8  # values of an attribute that are told
+SHOWN = 8  # values of an attribute, and files of arrays, that are told
 _ODD = 1.05  # frames whose sides differ by more than this are not square
 
 
@@ -82,6 +83,19 @@ def _frame(report: Report, sequence: Sequence, decoder: Decoder, ref: FrameRef) 
     return image.shape[0], image.shape[1]
 
 
+def _axes(index: Index) -> list[str]:
+    """How the axes of arrays are taken: nothing but the user's own eyes can tell whether that is right."""
+    first = [s.frames["images"][0] for s in index.sequences if len(s)]
+    paths = dict.fromkeys(r.path for r in first if r is not None and r.path.suffix.lower() in ARRAYS)
+    files: dict[str, list[str]] = {}
+    for path in list(paths)[:SHOWN]:
+        array = ArrayVideos(path, index.classes.axes)
+        shape = " x ".join(f"{letter} {array.along(letter)}" for letter in array.order)
+        files.setdefault(shape, []).append(path.name)
+    said = "as dataset.yaml says" if index.classes.axes else "by their shapes; `axes` in dataset.yaml says otherwise"
+    return [f"axes: {shape} ({some(names, 3)}; {said})" for shape, names in files.items()]
+
+
 def _told(report: Report, index: Index, sizes: Counter[tuple[int, int]]) -> None:
     lengths = [len(s) for s in index.sequences]
     total = sum(lengths)
@@ -96,6 +110,7 @@ def _told(report: Report, index: Index, sizes: Counter[tuple[int, int]]) -> None
     shown = [f"{w}x{h}" + (f" ({n} of those looked at)" if len(sizes) > 1 else "") for (h, w), n in sizes.most_common()]
     if shown:
         report.summary.append(f"size: {some(shown, 3)}")
+    report.summary += _axes(index)
     if index.fps is not None:
         report.summary.append(f"fps: {index.fps:g}")
     known = vocabularies([s.attributes for s in index.sequences])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from videosynth.data.arrays import DAMAGE
 from videosynth.data.transforms import resize_image
 from videosynth.types import UserError
 
@@ -56,7 +57,7 @@ def read_glyphs(path: Path) -> Glyphs:
                 images = file[known[0]]
                 name = known[0].replace("images", "labels")
                 labels = file[name].astype(np.int64) if name in file.files else None
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise UserError(f"data.glyphs: {path} cannot be read ({' '.join(str(error).split())})") from None
     if images.ndim != 3 or images.shape[1:] != (GLYPH, GLYPH) or images.dtype != np.uint8 or not len(images):
         raise UserError(f"data.glyphs: {path} holds {images.dtype} {images.shape}: give uint8 N x 28 x 28")
