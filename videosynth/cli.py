@@ -109,7 +109,8 @@ def generate(arguments: list[str]) -> None:
     )
     p.add_argument(
         "--context",
-        help="predict what comes after these frames: a data set, world:street[:SEED], or (from noise) a video",
+        help="predict what comes after these frames: a data set, world:street[:SEED], or (from noise) a video, whose last frame "
+        "is given (--slice chooses others)",
     )
     p.add_argument("--predictor", help="run that continues the label maps (with --context)")
     p.add_argument(

@@ -18,6 +18,7 @@ from videosynth.cli import main
 from videosynth.engine.fit import channels_last
 from videosynth.engine.samples import SHOWN, first_clip, from_noise, sample
 from videosynth.models import model_class
+from videosynth.models.base import load
 from videosynth.testing import check_contract, random_clip
 from videosynth.types import Clip, Request, UserError
 from videosynth.video.read import read_video
@@ -128,6 +129,19 @@ def test_interpolation_leads_from_seed_to_seed(model):
     assert torch.equal(plan.latents["step"][2], collect(model, Request(seeds=(9,), frames=4))["step"][0])
 
 
+def test_uniform_latents_go_straight(monkeypatch):
+    torch.manual_seed(0)
+    model = TwoPart.tiny().eval()
+    round_trip = interpolated(model, Plan((3, 4, 5), 4), 9).latents["content"]
+    monkeypatch.setattr(model, "uniform", ("content",))
+    plan = interpolated(model, Plan((3, 4, 5), 4), 9)
+    start, middle, end = plan.latents["content"]
+    assert torch.equal(middle, torch.lerp(start, end, 0.5))
+    assert not torch.equal(middle, round_trip[1])
+    start, middle, end = plan.latents["step"]
+    assert not torch.equal(middle, torch.lerp(start, end, 0.5)), "the other latents are Gaussian"
+
+
 def test_between_stays_on_the_sphere_or_in_the_box():
     generator = torch.Generator().manual_seed(0)
     a, b = torch.randn(2, 7, 100, generator=generator)
@@ -136,8 +150,9 @@ def test_between_stays_on_the_sphere_or_in_the_box():
     assert (torch.lerp(a, b, 0.5).norm(dim=-1) < 0.8 * middle.norm(dim=-1)).all(), "a straight line would leave it"
     assert torch.equal(between(a, b, 0), a)
     assert torch.equal(between(a, b, 1), b)
+    assert not torch.equal(between(a / 9, b / 9, 0.3), torch.lerp(a / 9, b / 9, 0.3)), "short ones are no uniform ones"
     a, b = torch.rand(2, 100, generator=generator) * 2 - 1
-    assert torch.equal(between(a, b, 0.3), torch.lerp(a, b, 0.3))
+    assert torch.equal(between(a, b, 0.3, uniform=True), torch.lerp(a, b, 0.3))
     assert torch.equal(between(2 * a, 2 * a, 0.3), 2 * a), "no angle between equal latents"
 
 
@@ -292,12 +307,18 @@ def test_pictures_beside_the_frames(verb):
     assert "makes no pictures beside its frames" in verb("noise", "--extras", code=2)
 
 
-def test_videos_that_begin_with_a_picture(verb):
+def test_videos_that_begin_with_a_picture(verb, runs):
     Image.fromarray(np.full((20, 24, 3), 90, np.uint8)).save("p.png")
     told = verb("prediction", "--first-frame", "p.png", "--frames", 3, "--out", "v")
     assert "--first-frame p.png --count 16" in told
     assert frames_of("v").shape == (3, 8, 10, 3)
     verb("prediction", "--context", "v", "--slice", "1:3", "--frames", 2, "--count", 2, "--out", "w.mkv")
+    context = Clip(frames=torch.from_numpy(frames_of("v")[-1:]).permute(0, 3, 1, 2)[None])
+    verb("prediction", "--context", "v", "--frames", 2, "--out", "x")
+    made = videos(load(runs / "prediction", ["toys"]), (0,), 2, context=context)[0]
+    assert np.array_equal(frames_of("x"), made), "what comes after the last frame"
+    verb("prediction", "--context", "v", "--slice", "0:1", "--frames", 2, "--out", "y")
+    assert not np.array_equal(frames_of("y"), made)
     for options, said in (
         (["--frames", 3], "pass --first-frame PICTURE or --context VIDEO"),
         (["--first-frame", "p.png"], "needs frames: pass --frames"),
@@ -407,6 +428,24 @@ def test_samples_of_a_given_frame_stand_beside_the_real_video():
     assert len(frames) == 4
     real = clip.frames[0, 1].permute(1, 2, 0).numpy()
     assert np.array_equal(frames[0][-8:, -10:], real)
+
+
+def test_samples_that_begin_with_the_given_frame_stand_beside_it():
+    class Continuation(Prediction):
+        first_is_given = True
+
+        def rollout(self, last, count):
+            yield last
+            yield from super().rollout(last, count - 1)
+
+    model = Continuation.tiny().eval()
+    clip = random_clip(model.spec, 2, 5)
+    frames = sample(model, clip, 5)
+    assert len(frames) == 5
+    for t, frame in enumerate(frames):
+        assert np.array_equal(frame[-8:, -10:], clip.frames[0, t].permute(1, 2, 0).numpy())
+    given = frames[0][-8:, :10]
+    assert np.array_equal(frames[0][-8:, -10:], given), "the first real frame is the given one"
 
 
 def test_weights_of_3d_convolutions_have_their_channels_last_too():

@@ -68,7 +68,7 @@ def beginnings(
 
 
 def given_frames(path: str, spec: DataSpec, part: str | None = None) -> Clip:
-    """Frames of a video or a folder of pictures as the context of one video, brought to the spec's size: the first one, or
+    """Frames of a video or a folder of pictures as the context of one video, brought to the spec's size: the last one, or
     ``part`` of them, such as 0:5.
 
     Raises:
@@ -77,9 +77,9 @@ def given_frames(path: str, spec: DataSpec, part: str | None = None) -> Clip:
     if not Path(path).exists():
         raise UserError(f"--context {path}: no video and no folder of pictures there")
     with VideoReader(path) as reader:
-        chosen = range(*frame_slice(part or "0:1").indices(len(reader)))
+        chosen = range(*frame_slice(part or "-1:").indices(len(reader)))
         if not chosen:
-            raise UserError(f"--slice {part} leaves none of the {len(reader)} frames of {path}: choose others")
+            raise UserError(f"--slice {part or '-1:'} leaves none of the {len(reader)} frames of {path}: choose others")
         frames = np.stack([_fitted(reader[i], spec) for i in chosen])
     return Clip(frames=torch.from_numpy(frames).permute(0, 3, 1, 2)[None])
 

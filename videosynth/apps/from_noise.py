@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -199,7 +200,8 @@ class _Keep:
 
     def __init__(self, model: VideoModel, plan: Plan, path: Path) -> None:
         self.model, self.plan, self.path = model, plan, path
-        self.steps = frozenset(name for name, value in own_latents(model, plan.first()).items() if value.ndim == 3)
+        one = own_latents(model, replace(plan.first(), frames=1))  # of a single frame: names and forms are the same
+        self.steps = frozenset(name for name, value in one.items() if value.ndim == 3)
         if self.steps and plan.speed != 1:
             raise UserError("--save-latents keeps a step of motion per frame, which --speed changes: leave one out")
         self.collectors: dict[int, Collector] = {}

@@ -143,19 +143,19 @@ def interpolated(model: VideoModel, plan: Plan, other: int, fix: str | None = No
     shares = [i / (len(plan) - 1) for i in range(len(plan))]
     latents: Latents = {}
     for name, (a, b) in ends.items():
-        moved = [a if name in still else between(a, b, share) for share in shares]
+        moved = [a if name in still else between(a, b, share, name in model.uniform) for share in shares]
         latents[name] = torch.stack(moved)
     return replace(plan, seeds=(seed,) * len(plan), latents=latents)
 
 
-def between(a: Tensor, b: Tensor, share: float) -> Tensor:
+def between(a: Tensor, b: Tensor, share: float, uniform: bool = False) -> Tensor:
     """From ``a`` to ``b (..., D)``: on the sphere through them for Gaussian latents, whose lengths hardly vary; straight for
-    latents in [-1, 1] (uniform ones, and choices), which the sphere would leave.
+    ``uniform`` ones (and choices), whose box the sphere would leave.
     """
     if share in (0, 1):
         return b if share else a
     straight = torch.lerp(a, b, share)
-    if max(a.abs().max(), b.abs().max()) <= 1:
+    if uniform:
         return straight
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=-1).clamp(-1, 1).unsqueeze(-1)
     angle = torch.acos(cosine)

@@ -66,8 +66,9 @@ def panels(frame: Frame, maps: dict[str, Tensor], spec: DataSpec, real: np.ndarr
 
 def sample(model: VideoModel, clip: Clip | None, frames: int) -> list[np.ndarray]:
     """Pictures of what the model makes now. From maps: the video of the first item of a clip. Of a model that continues maps:
-    the second half from the first. From given frames: what comes after the clip's first one, beside the real video. From noise
-    alone (``clip`` None): a grid of videos of ``frames`` frames, whose attributes go round.
+    the second half from the first. From given frames: what comes after the clip's first one, or begins with it where the
+    model's videos do, beside the real video. From noise alone (``clip`` None): a grid of videos of ``frames`` frames, whose
+    attributes go round.
     """
     if clip is None:
         return _from_noise(model, frames)
@@ -76,12 +77,13 @@ def sample(model: VideoModel, clip: Clip | None, frames: int) -> list[np.ndarray
     if "context" in model.needs:
         given = 1 if from_noise(model) else max(clip.length // 2, 1)
     context = Clip(clip.frames[:1], {k: v[:1] for k, v in clip.maps.items()})[:given] if given else None
-    end = clip.length if model.longest is None else min(clip.length, given + model.longest)
-    steps = [{k: v[:1, t] for k, v in clip.maps.items()} for t in range(given, end)]
+    begin = 0 if from_noise(model) and model.first_is_given else given
+    end = clip.length if model.longest is None else min(clip.length, begin + model.longest)
+    steps = [{k: v[:1, t] for k, v in clip.maps.items()} for t in range(begin, end)]
     request = Request(
         seeds=(0,), frames=len(steps), maps=iter(steps) if "maps" in model.needs else None, context=context
     )
-    real: Iterator[np.ndarray] = (f.permute(1, 2, 0).cpu().numpy() for f in clip.frames[0, given:])
+    real: Iterator[np.ndarray] = (f.permute(1, 2, 0).cpu().numpy() for f in clip.frames[0, begin:])
     if from_noise(model):
         start = picture(ops.to_float(clip.frames[0, 0]))
         return [
