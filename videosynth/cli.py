@@ -42,6 +42,10 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number, nor several as in 2,1") from None
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(","))
+
+
 def demo(arguments: list[str]) -> None:
     p = _parser("demo", "Show the main job: maps of a drive never trained on -> video, with the weights in the box.")
     p.add_argument("--out", default="demo", help="folder to write (default: demo)")
@@ -172,7 +176,7 @@ def evaluate(arguments: list[str]) -> None:
     p.add_argument("--out", help="folder to write")
     p.add_argument("--slice", help="frames to generate and measure, such as 64:80")
     p.add_argument("--train-slice", help="frames the baselines may learn from, such as 0:64")
-    p.add_argument("--phase", default="test", help="for NVIDIA's layout: train or test")
+    p.add_argument("--phase", help="for NVIDIA's layout: train or test (default)")
     p.add_argument(
         "--perceptual", default="none", help="weights of the perceptual network: a path, vgg19, squeezenet or none"
     )
@@ -204,16 +208,29 @@ def _measured_from_noise(parser: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--step", type=_numbers, default=(), help="take one generated frame in so many; 2, or one per run: 2,1"
     )
-    p.add_argument("--data.step", dest="data_step", type=int, help="of the real clips, as trained (default: 1)")
+    p.add_argument(
+        "--data.step", dest="data_step", type=int, help="of the real clips (default: as fast as the runs' videos)"
+    )
     p.add_argument("--train-root", help="the clips that the runs learnt from, where --data.root holds others")
     p.add_argument(
-        "--content", choices=["shapes", "none"], help="shapes: content distance of one moving shape on black"
+        "--content",
+        metavar="shapes|FILE",
+        help="content distance: of one moving shape on black, or in the features of a 2-D extractor (a file as for --extractor)",
     )
     p.add_argument(
         "--attribute", help="ask for each of its values in turn; a judge trained on real clips says what it sees"
     )
     p.add_argument("--group", help="attribute whose values are not to be learnt and tested at once, such as person")
-    p.add_argument("--judge", metavar="FILE", help="judge.safetensors of an earlier evaluation, in place of a new one")
+    p.add_argument(
+        "--judge", metavar="FILE", help="judge.safetensors of an earlier evaluation, or a TorchScript classifier"
+    )
+    p.add_argument(
+        "--judge-classes",
+        type=_words,
+        default=(),
+        metavar="A,B,C",
+        help="what a TorchScript classifier tells apart, in its order (default: as in FILE.json beside FILE.pt)",
+    )
 
 
 def models(arguments: list[str]) -> None:

@@ -94,7 +94,12 @@ def quick():
 def evaluated(tmp_path_factory):
     out = tmp_path_factory.mktemp("unpaired") / "report"
     lines = []
-    models = {"good <b>": Shapes(), "long": Shapes(length=16, known=False), "flat": Flat(), "parrot": Shapes(start=0)}
+    models = {
+        "good <b>": Shapes(),
+        "long": Shapes(DataSpec(size=SIZE, fps=30.0), length=16),
+        "flat": Flat(),
+        "parrot": Shapes(start=0),
+    }
     choices = Choices(count=18, content="shapes", attribute="action")
     report = evaluate_unpaired(
         models, items, out, choices, extractors=[Colours()], settings={"command": "<RUN>"}, say=lines.append
@@ -124,7 +129,8 @@ def test_figures(evaluated):
     assert "mcs[action]" not in rows["long"]["metrics"]
     assert "inception[action]" in rows["long"]["metrics"]
     assert rows["parrot"]["metrics"]["nearest_ratio[pixels]"] < 0.1 < 0.5 < good["nearest_ratio[pixels]"] < 2
-    assert rows[REAL]["metrics"]["nearest_ratio[pixels]"] == 1
+    assert rows[REAL]["metrics"]["nearest_ratio[pixels]"] == rows[REAL]["metrics"]["nearest_ratio[colours]"] == 1
+    assert rows["parrot"]["metrics"]["nearest_ratio[colours]"] < 0.1 < good["nearest_ratio[colours]"]
     assert rows[REAL]["metrics"]["mcs[action]"] == report["judge"]["accuracy"] >= 0.9
     assert np.sum(rows["good <b>"]["verdicts"]) == 18
     assert any("judge" in line for line in lines)
@@ -178,8 +184,9 @@ def test_page_plays_by_itself(evaluated):
         assert words in links.text, words
     assert f"right on {report['judge']['accuracy']:.1%}" in links.text
     assert re.search(r"prefers-color-scheme: dark", page)
-    video, _ = read_video(out / report["rows"][0]["samples"])
+    video, rate = read_video(out / report["rows"][1]["samples"])
     assert video.shape[0] == 8
+    assert rate == 15, "as fast as the models' videos, not as that of 30 frames per second of which one in two is taken"
     assert video.shape[1] >= 4 * 128
     pairs, _ = read_video(out / report["rows"][3]["pairs"])
     top, bottom = pairs[3][:128], pairs[3][-128:]
@@ -205,12 +212,27 @@ def test_beginnings_and_training_clips(tmp_path):
     assert not (tmp_path / "r" / "judge.safetensors").exists()
 
 
+def fast(rate, length=8):
+    return Shapes(DataSpec(size=SIZE, fps=rate), length)
+
+
+def test_one_rate_for_all():
+    rows = contenders({"a": fast(24), "b": fast(50, 16)}, Choices())
+    assert [(r.step, r.rate) for r in rows] == [(1, 24), (2, 25)], "nobody sees the difference"
+    with pytest.raises(UserError, match=r"a would show 15 frames per second and b 7\.5 .*choose --step and --frames"):
+        contenders({"a": fast(15), "b": fast(15, 16)}, Choices())
+    with pytest.raises(UserError, match=r"a would show 15 frames per second and b 7\.5 "):
+        contenders({"a": fast(15), "b": fast(7.5)}, Choices())
+    rows = contenders({"a": fast(15), "b": fast(7.5)}, Choices(frames=(16, 8), steps=(2, 1)))
+    assert [r.rate for r in rows] == [7.5, 7.5]
+
+
 def test_one_length_for_all():
-    rows = contenders({"a": Shapes(), "b": Shapes(length=32)}, Choices())
+    rows = contenders({"a": Shapes(), "b": fast(60, 32)}, Choices())
     assert [(r.frames, r.step, r.taken) for r in rows] == [(8, 1, 8), (32, 4, 8)]
     rows = contenders({"a": Shapes(), "b": Shapes(length=32)}, Choices(frames=(16,)))
     assert [(r.frames, r.step) for r in rows] == [(16, 1), (16, 1)]
-    rows = contenders({"a": Shapes(), "b": Shapes()}, Choices(frames=(16, 8), steps=(2, 1)))
+    rows = contenders({"a": fast(30), "b": Shapes()}, Choices(frames=(16, 8), steps=(2, 1)))
     assert [r.taken for r in rows] == [8, 8]
     with pytest.raises(UserError, match="a gives 8 frames and b 12: choose"):
         contenders({"a": Shapes(), "b": Shapes(length=12)}, Choices())
@@ -255,8 +277,13 @@ def test_more_refusals(tmp_path, evaluated):
     other = DataSpec(size=SIZE, attributes={"action": ("left", "up")})
     with pytest.raises(UserError, match="other values of action"):
         evaluate_unpaired({"a": Shapes(), "b": Shapes(other)}, items, tmp_path / "r", Choices(attribute="action"))
-    with pytest.raises(UserError, match="the judge knows up, left, the runs left, up"):
-        evaluate_unpaired({"b": Shapes(other)}, items, tmp_path / "r", Choices(), judge=judge)
+    ways = DataSpec(size=SIZE, attributes={"action": ("down", "left", "up")})
+    with pytest.raises(UserError, match="the judge knows up, left, the runs down, left, up"):
+        evaluate_unpaired({"b": Shapes(ways)}, items, tmp_path / "r", Choices(), judge=judge)
+    made = evaluate_unpaired(
+        {"b": Shapes(other)}, items, tmp_path / "o", Choices(count=8), judge=judge, look_back=False
+    )  # fmt: skip
+    assert made["rows"][0]["metrics"]["mcs[action]"] >= 0.9, "the judge's classes may stand in another order"
     lonely = DataSpec(size=SIZE, attributes={"action": ("up",)})
     with pytest.raises(UserError, match="one value only"):
         evaluate_unpaired({"b": Shapes(lonely)}, items, tmp_path / "r", Choices(attribute="action"))
@@ -289,6 +316,133 @@ def test_halves_and_samples_keep_recordings_together():
     assert abs(counts / 400 - 0.3).max() < 0.1  # late clips have the same chance as early ones
 
 
+class Climbs(torch.nn.Module):
+    """A classifier of clips: does the light climb, or go to the left, or (never) fall?"""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        light = x.mean(dim=1)  # N T H W
+        rows = light.mean(dim=3)
+        places = torch.arange(rows.shape[2]).float()
+        height = (rows * places).sum(dim=2) / rows.sum(dim=2).clamp(min=1e-3)
+        climbed = height[:, 0] - height[:, -1]
+        return torch.stack([2 * torch.ones_like(climbed), -1e3 * torch.ones_like(climbed), climbed], dim=1)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory) -> Path:
+    file = tmp_path_factory.mktemp("judges") / "climbs.pt"
+    torch.jit.script(Climbs()).save(file)
+    return file
+
+
+def test_a_classifier_of_ones_own(classifier, tmp_path):
+    judge = load_judge(classifier, 8)
+    assert judge.probabilities([shape(0, "up"), shape(1, "left")]).argmax(axis=1).tolist() == [2, 0]
+    choices = Choices(count=8, attribute="action")
+    nameless = evaluate_unpaired({"good": Shapes(), "flat": Flat()}, items, tmp_path / "n", choices, judge=judge)
+    good, flat, real = (row["metrics"] for row in nameless["rows"])
+    assert good["inception[climbs]"] == pytest.approx(real["inception[climbs]"], rel=0.2)
+    assert flat["inception[climbs]"] == pytest.approx(1)
+    assert "mcs[climbs]" not in good
+    assert not (tmp_path / "n" / "judge.safetensors").exists()
+    named = load_judge(classifier, 8, ("left", "down", "up"))
+    report = evaluate_unpaired({"good": Shapes(), "flat": Flat()}, items, tmp_path / "r", choices, judge=named)
+    assert [row["metrics"]["mcs[climbs]"] for row in report["rows"]] == [1, 0.5, 1]
+    assert report["rows"][0]["verdicts"] == [[4, 0, 0], [0, 0, 0], [0, 0, 4]]
+    assert "The classifier climbs" in (tmp_path / "r" / "report.html").read_text()
+    assert report["hashes"] == nameless["hashes"]
+    assert any(named.network.sha256 in str(value) for value in report["hashes"].values())
+    with pytest.raises(UserError, match="tells 3 classes apart, but 2 are named"):
+        load_judge(classifier, 8, ("left", "up"))
+
+
+def test_names_beside_a_classifier(classifier, tmp_path, evaluated):
+    file = tmp_path / "c.pt"
+    file.write_bytes(classifier.read_bytes())
+    beside = file.with_suffix(".json")
+    beside.write_text(json.dumps({"classes": ["left", "down", "up"], "attribute": "action"}))
+    assert load_judge(file, 8).education.attribute == "action"
+    report = evaluate_unpaired({"good": Shapes()}, items, tmp_path / "r", Choices(count=8), judge=load_judge(file, 8))
+    assert report["rows"][0]["metrics"]["mcs[c]"] == 1
+    beside.write_text(json.dumps(["a", "b", "c"]))
+    assert load_judge(file, 8).classes == ("a", "b", "c")
+    assert load_judge(file, 8, ("x", "y", "z")).classes == ("x", "y", "z")
+    beside.write_text("{}")
+    with pytest.raises(UserError, match=r"c\.json: expected"):
+        load_judge(file, 8)
+    with pytest.raises(UserError, match=r"which .*judge\.safetensors is not"):
+        load_judge(evaluated[0] / "judge.safetensors", 8, ("up", "left"))
+
+
+def test_content_in_the_features_of_an_extractor(tmp_path):
+    models = {"good": Shapes(), "flat": Flat()}
+    report = evaluate_unpaired(
+        models, items, tmp_path / "r", Choices(count=4), describe=Colours(), look_back=False
+    )  # fmt: skip
+    good, flat, real = (row["metrics"] for row in report["rows"])
+    assert flat["acd[colours]"] == 0
+    assert good["acd[colours]"] == pytest.approx(0, abs=1e-4), "a shape keeps its colour and size"
+    assert real.keys() >= {"acd[colours]"}
+    assert "valid" not in good
+    assert "acd_valid" not in good
+
+
+def strips(root, ways, length=8, start=0):
+    for i, way in enumerate(ways):
+        path = root / way / f"{start + i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        video = shape(start + i, way if way in WAYS else "up", length)
+        save_image(path, video.swapaxes(0, 1).reshape(16, -1, 3))
+
+
+def test_videos_of_unknown_classes_are_left_out(tmp_path, capsys):
+    run, data = tmp_path / "run", tmp_path / "data"
+    strips(data, WAYS * 6)
+    strips(data, ["jump", "walk", "walk"], start=20)
+    toys.Noise(DataSpec(size=SIZE, attributes={"class": ("left", "up")})).save(run)
+    words = ["evaluate", str(run), "--trust", "toys", "--count", "12", "--frames", "8", "--out", str(tmp_path / "r")]
+    assert main([*words, "--data.root", str(data)]) == 0
+    told = capsys.readouterr().err
+    line = f"{data}: 3 of 15 videos are left out, which the runs do not know: class jump, class walk"
+    assert told.count(line) == 1
+    assert json.loads((tmp_path / "r" / "report.json").read_text())["settings"]["real_clips"] == 12
+    strips(tmp_path / "strange", ["jump"] * 3)
+    assert main([*words, "--overwrite", "--data.root", str(tmp_path / "strange")]) == 2
+    assert "has only videos that the runs do not know (class jump)" in capsys.readouterr().err
+    for file in sorted((tmp_path / "strange" / "jump").iterdir()):
+        file.rename(tmp_path / "strange" / file.name)
+    assert main([*words, "--overwrite", "--data.root", str(tmp_path / "strange")]) == 0, "nothing is said of them"
+
+
+def test_real_clips_as_fast_as_the_videos(tmp_path, capsys):
+    run, data = tmp_path / "run", tmp_path / "data"
+    strips(data, WAYS * 2, length=32)
+    toys.Noise(DataSpec(size=SIZE, fps=12.5)).save(run)
+    words = ["evaluate", str(run), "--trust", "toys", "--count", "2", "--frames", "8", "--out", str(tmp_path / "r")]
+    words += ["--overwrite", "--data.root"]
+
+    def settings(*more):
+        assert main([*words, *map(str, more)]) == 0
+        return json.loads((tmp_path / "r" / "report.json").read_text())
+
+    (data / "dataset.yaml").write_text("fps: 25\n")
+    report = settings(data)
+    assert report["settings"]["data_steps"] == [2]
+    assert read_video(tmp_path / "r" / report["rows"][0]["samples"])[1] == 12.5
+    assert settings(data, "--slice", "::2")["settings"]["data_steps"] == [1]
+    assert settings(data, "--slice", ":16", "--train-slice", "::2")["settings"]["data_steps"] == [2, 1]
+    (data / "dataset.yaml").unlink()
+    assert main([*words, str(data)]) == 2
+    assert f"{data} has 15 frames per second, the runs' videos 12.5: no whole step" in capsys.readouterr().err
+    assert main([*words, "world:shapes"]) == 2
+    assert "world:shapes has 15 frames per second" in capsys.readouterr().err
+    assert settings(data, "--data.step", 3)["settings"]["data_steps"] == [3]
+    toys.Noise(DataSpec(size=SIZE, fps=7.5)).save(run)
+    assert settings(data)["settings"]["data_steps"] == [2], "nothing is said: as a training takes it"
+    assert settings("world:shapes")["settings"]["data_steps"] == [2]
+    assert settings("world:shapes", "--step", 2, "--frames", 4)["settings"]["data_steps"] == [4]
+
+
 def test_command(tmp_path, capsys):
     run = tmp_path / "run"
     toys.Noise(DataSpec(size=(8, 8))).save(run)
@@ -310,6 +464,12 @@ def test_command(tmp_path, capsys):
     assert "no such attribute; it has action, shape, size" in capsys.readouterr().err
     assert main([*words, "--judge", str(tmp_path / "none")]) == 2
     assert "is missing" in capsys.readouterr().err
+    assert main([*words, "--judge-classes", "a,b"]) == 2
+    assert "pass --judge FILE too" in capsys.readouterr().err
+    assert main([*words, "--phase", "train"]) == 2
+    assert "--phase chooses among folders with maps" in capsys.readouterr().err
+    assert main([*words, "--content", str(tmp_path / "none.pt")]) == 2
+    assert "none.pt" in capsys.readouterr().err
 
 
 def test_command_on_a_folder(tmp_path, capsys):

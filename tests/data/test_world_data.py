@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -44,6 +46,19 @@ def test_the_module_serves_a_world_with_any_number_of_workers() -> None:
         assert torch.equal(one.frames, other.frames)
         assert torch.equal(one.flow, other.flow)
         assert one.frames.shape == (1, 2, 3, *SIZE)
+
+
+def test_a_stride_thins_a_world_once() -> None:
+    data = VideoData(
+        world="street", world_seeds=1, maps=[], size=(16, 32), clip_length=3, step=2, flip=False, workers=0
+    )
+    assert data.spec.fps == 7.5, "what a model from noise plays"
+    drawn = data.draw(0, 0, 0)
+    clip = data.dataset[drawn]
+    spec = replace(data.spec, fps=15.0)
+    frames = list(iterate_world(spec, 0, 5, drawn.start))[::2]
+    assert clip.frames is not None
+    assert torch.equal(clip.frames[0], torch.cat([f["images"] for f in frames]))
 
 
 def test_seeds_and_frames_can_be_chosen() -> None:

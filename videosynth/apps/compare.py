@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -17,8 +18,8 @@ from videosynth.apps.generate import pick_device
 from videosynth.apps.maps import Driving, open_maps
 from videosynth.apps.preference import summarise, write_preference
 from videosynth.apps.real import Stream, attributes_of
-from videosynth.apps.unpaired import Choices, contenders, evaluate_unpaired
-from videosynth.data.collections import WORLD, read_videos
+from videosynth.apps.unpaired import CLOSE, Choices, contenders, evaluate_unpaired
+from videosynth.data.collections import WORLD, rate_of, read_videos
 from videosynth.metrics.extractors import Extractor, load_extractor
 from videosynth.metrics.judge import load_judge
 from videosynth.models.base import VideoModel, load
@@ -43,7 +44,7 @@ def compare(options: Namespace) -> None:
         return
     _refuse_idle(options)
     spec = _shared_spec(models)
-    truths = _truths(options.root, spec, options.slice, options.phase)
+    truths = _truths(options.root, spec, options.slice, options.phase or "test")
     if options.preference:
         if len(models) != 2:
             raise UserError(f"--preference compares two runs, not {len(models)}: pass exactly two")
@@ -83,7 +84,10 @@ def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
     if options.preference or options.perceptual != "none":
         what = "--preference" if options.preference else "--perceptual"
         raise UserError(f"{what} compares videos of the same maps, which these runs do not paint from: leave it out")
-    judge = None if options.judge is None else load_judge(options.judge)
+    if options.phase is not None:
+        raise UserError("--phase chooses among folders with maps, which these runs do not paint from: leave it out")
+    if options.judge_classes and options.judge is None:
+        raise UserError("--judge-classes names the classes of a classifier: pass --judge FILE too")
     choices = Choices(
         count=256 if options.count is None else options.count,
         frames=options.frames,
@@ -93,13 +97,20 @@ def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
         group=options.group,
         seed=options.seed,
     )
-    length = contenders(models, choices)[0].taken
+    first = contenders(models, choices)[0]
+    length, rate = first.taken, first.rate
+    judge = None if options.judge is None else load_judge(options.judge, length, options.judge_classes)
+    describe = None if choices.content in ("none", "shapes") else load_extractor(choices.content, 2)
     spec = _with_attributes(next(iter(models.values())).spec, models, options)
     train = options.train_root or (options.root if options.train_slice else None)
-    step = options.data_step or 1
+    say_once = _Once()
+    steps: list[int] = []
 
     def stream(root: str, part: str | None) -> Stream:
-        return lambda: read_videos(root, spec, length, step, choices.real if root.startswith(WORLD) else None, part)
+        step = _step(root, part, rate) if options.data_step is None else options.data_step
+        steps.append(step)
+        limit = choices.real if root.startswith(WORLD) else None
+        return lambda: read_videos(root, spec, length, step, limit, part, say_once)
 
     report = evaluate_unpaired(
         models,
@@ -111,11 +122,12 @@ def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
         look_back=not str(train or options.root).startswith(WORLD),
         judge=judge,
         extractors=_extractors(options),
-        fps=spec.fps,
+        describe=describe,
         settings={
             "runs": list(options.runs),
             "data": str(options.root),
-            "data_step": step,
+            "data_steps": steps,
+            "fps": rate,
             "slice": options.slice,
             "train_data": train,
             "train_slice": options.train_slice,
@@ -132,6 +144,34 @@ def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
             f"judge of {known['attribute']}: {known['accuracy']:.1%} right on {known['held_out']} real clips held out"
         )
     _tell(report, options.out)
+
+
+class _Once:
+    """Says each line once: real clips are read several times."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, line: str) -> None:
+        if line not in self.said:
+            self.said.add(line)
+            print(line, file=sys.stderr)
+
+
+def _step(root: str, part: str | None, rate: float) -> int:
+    """One frame in so many of the real videos is as fast as the runs' videos.
+
+    Raises:
+        UserError: no whole step leads there.
+    """
+    there = rate_of(root, part)
+    step = max(1, round(there / rate))
+    if not math.isclose(there / step, rate, rel_tol=CLOSE):
+        raise UserError(
+            f"{root} has {there:g} frames per second, the runs' videos {rate:g}: no whole step leads from one to the other; "
+            f"say one with --data.step, such as {step}, or fps in dataset.yaml if they are wrong"
+        )
+    return step
 
 
 def _with_attributes(spec: DataSpec, models: dict[str, VideoModel], options: Namespace) -> DataSpec:
@@ -152,7 +192,7 @@ def _refuse_idle(options: Namespace) -> None:
     idle = {
         "--count": options.count, "--frames": options.frames, "--step": options.step, "--content": options.content,
         "--attribute": options.attribute, "--group": options.group, "--judge": options.judge,
-        "--train-root": options.train_root, "--data.step": options.data_step,
+        "--train-root": options.train_root, "--data.step": options.data_step, "--judge-classes": options.judge_classes,
     }  # fmt: skip
     for name, value in idle.items():
         if value not in (None, ()):

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -228,7 +229,10 @@ def _model(chosen: dict[str, Any], data: VideoData) -> VideoModel:
     """Build the configured class for the data's spec."""
     module, _, name = chosen["class_path"].rpartition(".")
     kind = getattr(importlib.import_module(module), name)
-    return kind(spec=data.spec, **rebuild(kind, chosen.get("init_args", {})))
+    model = kind(spec=data.spec, **rebuild(kind, chosen.get("init_args", {})))
+    if data.spec.maps and not model.spec.maps:  # it leaves the maps out, and plays its frames as fast as it saw them
+        model.spec = replace(model.spec, fps=model.spec.fps / data.settings.step)
+    return model
 
 
 def _first_process() -> bool:

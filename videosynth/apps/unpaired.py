@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +16,18 @@ from videosynth.apps.evaluate import check_target, hashes_of, plain
 from videosynth.apps.real import Real, Stream, checked, educated, halves, recording_of, sample
 from videosynth.apps.unpaired_page import films, write_unpaired
 from videosynth.files import atomic, write_json
-from videosynth.metrics.content import content_distance, directions
+from videosynth.metrics.content import content_distance, described_by, directions
 from videosynth.metrics.extractors import Extractor
 from videosynth.metrics.frechet import distribution_distance
-from videosynth.metrics.judge import Judge, control_score, inception_score, inter_entropy, intra_entropy
-from videosynth.metrics.nearest import Nearest, nearest, nearest_ratio
+from videosynth.metrics.judge import (
+    Judge,
+    ScriptJudge,
+    control_score,
+    inception_score,
+    inter_entropy,
+    intra_entropy,
+)
+from videosynth.metrics.nearest import Nearest, features, nearest, nearest_ratio, pixels
 from videosynth.metrics.suite import features_of
 from videosynth.models.base import VideoModel
 from videosynth.types import Clip, UserError
@@ -30,18 +37,22 @@ KIND = "videosynth evaluation from noise"
 REAL = "real clips"
 JUDGED = 512  # real clips that a judge learns from and is tested on
 WAYS = {"up", "down", "left", "right"}
+SHOWN = 24  # classes of a judge whose verdicts a page can show
+CLOSE = 0.05  # share by which frame rates may differ, such as 24 and 25
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What is measured: see ``videosynth evaluate --help``. ``frames`` and ``steps``: one for all models, or one each."""
+    """What is measured: see ``videosynth evaluate --help``. ``frames`` and ``steps``: one for all models, or one each.
+    ``content``: shapes, none, or the file of the extractor that describes it.
+    """
 
     count: int = 256
     frames: tuple[int, ...] = ()
     steps: tuple[int, ...] = ()
-    content: Literal["shapes", "none"] = "none"
+    content: str = "none"
     attribute: str | None = None
     group: str | None = None
     seed: int = 0
@@ -69,6 +80,12 @@ class Contender:
     def taken(self) -> int:
         """Frames of a clip that is measured."""
         return math.ceil(self.frames / self.step)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second of a clip that is measured."""
+        assert self.model is not None
+        return self.model.spec.fps / self.step
 
 
 def contenders(models: Mapping[str, VideoModel], choices: Choices) -> list[Contender]:
@@ -98,6 +115,11 @@ def contenders(models: Mapping[str, VideoModel], choices: Choices) -> list[Conte
                 f"{first.name} gives {first.taken} frames and {c.name} {c.taken}: choose --frames or --step for each run, "
                 "such as --step 2,1"
             )
+        if not math.isclose(c.rate, first.rate, rel_tol=CLOSE):
+            raise UserError(
+                f"{first.name} would show {first.rate:g} frames per second and {c.name} {c.rate:g} (fps in model.json, over "
+                "--step): choose --step and --frames for each run, such as --step 2,1, or evaluate them one at a time"
+            )
     if first.taken < 2:
         raise UserError("clips of one frame show no motion: choose --frames 2 or more, or a smaller --step")
     return out
@@ -121,7 +143,7 @@ def evaluate_unpaired(
     look_back: bool = True,
     judge: Judge | None = None,
     extractors: Sequence[Extractor] = (),
-    fps: float = 10.0,
+    describe: Extractor | None = None,
     settings: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     say: Say | None = None,
@@ -130,6 +152,7 @@ def evaluate_unpaired(
 
     ``training`` are the clips that the models learnt from, when ``real`` are others. Without them ``real`` stand for both:
     the real row compares two halves that share no recording. ``look_back``: look for each video's nearest training clip.
+    ``describe``: a 2-D extractor in whose features the content's distance is taken. Films play as fast as the models' videos.
 
     Raises:
         UserError: models, clips, attribute or judge do not go together, or ``out`` is something else than such a report.
@@ -153,15 +176,18 @@ def evaluate_unpaired(
     _distances(rows, reference, extractors)
     if choices.content == "shapes":
         _shapes(rows, attribute, values, held)
+    if describe is not None:
+        _described(rows, describe)
     if judge is not None:
-        _verdicts(rows, judge, tested, values)
+        _verdicts(rows, judge, held if isinstance(judge, ScriptJudge) else tested, attribute, values)
     say("looking for the nearest training clips" if look_back else "writing")
-    pairs = _nearest(rows, clips, training or real, training is not None, (length, size)) if look_back else {}
+    apart = training is not None
+    pairs = _nearest(rows, clips, training or real, apart, (length, size), extractors) if look_back else {}
     report = {
         "format": FORMAT,
         "kind": KIND,
         "settings": dict(settings or {}) | asdict(choices) | {"real_clips": len(clips), "length": length},
-        "hashes": hashes_of(None, extractors),
+        "hashes": hashes_of(None, [*extractors, *_others(describe, judge)]),
         "size": list(size),
         "attribute": attribute,
         "values": list(values),
@@ -169,7 +195,7 @@ def evaluate_unpaired(
         "training_apart": training is not None,
         "rows": [_told(row) for row in rows],
     }
-    _write(out, report, rows, reference, pairs, fps, judge)
+    _write(out, report, rows, reference, pairs, rows[0].rate, judge)
     return report
 
 
@@ -184,11 +210,17 @@ def _write(
 ) -> None:
     with atomic(out) as part:
         part.mkdir()
-        if judge is not None:
+        if judge is not None and not isinstance(judge, ScriptJudge):
             judge.save(part / "judge.safetensors")
         films(part, report, rows, [c.frames for c in reference], pairs, fps)
         write_json(part / "report.json", report)
         write_unpaired(part / "report.html", report)
+
+
+def _others(describe: Extractor | None, judge: Judge | None) -> list[Extractor]:
+    """Networks of the user's own beside the extractors."""
+    own = judge.network if isinstance(judge, ScriptJudge) else None
+    return [e for e in (describe, own) if e is not None]
 
 
 def _told(row: Contender) -> dict[str, Any]:
@@ -208,7 +240,7 @@ def _attribute(
     models: Mapping[str, VideoModel], choices: Choices, judge: Judge | None
 ) -> tuple[str | None, tuple[str, ...]]:
     """The attribute that is asked for and its values: the option's, or the given judge's where a model knows it."""
-    name = choices.attribute or (judge.education.attribute if judge else None)
+    name = choices.attribute or (judge.education.attribute if judge else None) or None
     if name is None:
         return None, ()
     knowing = {run: m.spec.attributes[name] for run, m in models.items() if name in m.spec.attributes}
@@ -225,7 +257,7 @@ def _attribute(
         raise UserError(
             f"{name} has one value only ({', '.join(values)}): there is nothing to ask for; choose another attribute"
         )
-    if judge is not None and judge.classes != values:
+    if judge is not None and judge.classes and not set(values) <= set(judge.classes):
         raise UserError(
             f"the judge knows {', '.join(judge.classes)}, the runs {', '.join(values)}: pass another --judge"
         )
@@ -303,29 +335,43 @@ def _shapes(rows: Sequence[Contender], attribute: str | None, values: Sequence[s
         return
     for row in rows:
         asked = row.asked if row.model is not None else [c.ids.get(attribute, -1) for c in held]
-        if asked:
-            right = [k >= 0 and way == values[k] for way, k in zip(directions(row.videos), asked, strict=True)]
+        known = [(v, k) for v, k in zip(row.videos, asked or (), strict=asked is not None) if k >= 0]
+        if known:
+            right = [way == values[k] for way, (_, k) in zip(directions([v for v, _ in known]), known, strict=True)]
             row.metrics[f"direction[{attribute}]"] = float(np.mean(right))
 
 
-def _verdicts(rows: Sequence[Contender], judge: Judge, tested: Sequence[Real], values: Sequence[str]) -> None:
+def _described(rows: Sequence[Contender], extractor: Extractor) -> None:
+    """Content distance in the features of frames; nothing says which videos show anything at all."""
+    for row in rows:
+        if row.videos:
+            found = content_distance(row.videos, described_by(extractor), lambda _: True)
+            row.metrics[f"acd[{extractor.name}]"] = math.nan if found.acd is None else found.acd
+
+
+def _verdicts(
+    rows: Sequence[Contender], judge: Judge, tested: Sequence[Real], attribute: str | None, values: Sequence[str]
+) -> None:
     """What the judge says of each model, and of real clips that it did not learn from."""
-    known, name = judge.education, judge.education.attribute or "judge"
+    name = judge.education.name
+    places = [judge.classes.index(v) for v in values] if judge.classes else []
     for row in rows:
         videos = row.videos if row.model is not None else [c.frames for c in tested]
-        if row.model is None and known.accuracy is not None:
-            row.metrics[f"mcs[{name}]"] = known.accuracy
+        if row.model is None and judge.education.accuracy is not None:
+            row.metrics[f"mcs[{name}]"] = judge.education.accuracy
         if not videos:
             continue
         p = judge.probabilities(videos)
-        if row.asked is not None and values:
-            row.metrics[f"mcs[{name}]"] = control_score(p, row.asked)
+        asked = row.asked if row.model is not None else [c.ids.get(attribute or "", -1) for c in tested]
+        known = [i for i, k in enumerate(asked or ()) if k >= 0] if places else []
+        labels = [places[asked[i]] for i in known] if asked else []
+        if labels:
+            row.metrics.setdefault(f"mcs[{name}]", control_score(p[known], labels))
         row.metrics[f"inception[{name}]"] = inception_score(p)
         row.metrics[f"inter_entropy[{name}]"] = inter_entropy(p)
         row.metrics[f"intra_entropy[{name}]"] = intra_entropy(p)
-        labels = row.asked if row.model is not None else [c.ids.get(name, -1) for c in tested]
-        if labels is not None:
-            row.facts["verdicts"] = _confusion(labels, p.argmax(axis=1), len(judge.classes))
+        if labels and len(judge.classes) <= SHOWN:
+            row.facts["verdicts"] = _confusion(labels, p[known].argmax(axis=1), len(judge.classes))
 
 
 def _confusion(labels: Sequence[int], judged: np.ndarray, classes: int) -> list[list[int]]:
@@ -341,26 +387,36 @@ def _nearest(
     pool: Stream,
     apart: bool,
     form: tuple[int, tuple[int, int]],
+    extractors: Sequence[Extractor] = (),
 ) -> dict[str, Nearest]:
-    """The nearest training clip of each video and each real clip, in one pass over the training set.
+    """The nearest training clip of each video and each real clip, in one pass over the training set for the pixels, and one
+    for the features of each 2-D extractor; returned are those by pixels.
 
     ``apart``: the real clips are not of the training set. Otherwise a real clip's own recording is left out.
     """
     made = [row for row in rows if row.model is not None]
     queries = [v for row in made for v in row.videos] + [c.frames for c in clips]
     groups: list[Any] = [None] * (len(queries) - len(clips)) + [None if apart else c.recording for c in clips]
-    training = ((recording_of(item[0]), item[1]) for item in checked(pool(), *form))
-    found = nearest(queries, training, groups=groups)
-    floor = found[len(queries) - len(clips) :]
-    out, start = {}, 0
-    for row in made:
-        own = found[start : start + len(row.videos)]
-        start += len(row.videos)
-        out[row.name] = own
-        row.metrics["nearest_ratio[pixels]"] = nearest_ratio(own, floor)
-        row.facts["nearest"] = plain({"median": float(np.median(own.distances)), "least": float(own.distances.min())})
-    known = floor.distances[np.isfinite(floor.distances)]
-    if len(known):
-        rows[-1].metrics["nearest_ratio[pixels]"] = 1.0
-        rows[-1].facts["nearest"] = plain({"median": float(np.median(known)), "least": float(known.min())})
+    out: dict[str, Nearest] = {}
+    for name, embed in {"pixels": pixels, **{e.name: features(e) for e in extractors if e.dims == 2}}.items():
+        training = ((recording_of(item[0]), item[1]) for item in checked(pool(), *form))
+        found = nearest(queries, training, embed, groups)
+        floor = found[len(queries) - len(clips) :]
+        start = 0
+        for row in made:
+            own = found[start : start + len(row.videos)]
+            start += len(row.videos)
+            row.metrics[f"nearest_ratio[{name}]"] = nearest_ratio(own, floor)
+            if embed is pixels:
+                out[row.name] = own
+                row.facts["nearest"] = _middle(own.distances)
+        known = floor.distances[np.isfinite(floor.distances)]
+        if len(known):
+            rows[-1].metrics[f"nearest_ratio[{name}]"] = 1.0
+            if embed is pixels:
+                rows[-1].facts["nearest"] = _middle(known)
     return out
+
+
+def _middle(distances: np.ndarray) -> dict[str, Any]:
+    return plain({"median": float(np.median(distances)), "least": float(distances.min())})

@@ -123,7 +123,8 @@ def _verdicts(report: Mapping[str, Any]) -> str:
     judge = report["judge"]
     if judge is None:
         return ""
-    note = f"Trained on {count(judge['trained_on'], 'real clip')}"
+    own = judge.get("file")
+    note = f"The classifier {own}" if own else f"Trained on {count(judge['trained_on'], 'real clip')}"
     if judge["accuracy"] is not None:
         note += f", right on {judge['accuracy']:.1%} of {count(judge['held_out'], 'real clip')} held out"
     parts = []

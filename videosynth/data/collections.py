@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from videosynth.data.attributes import ids
 from videosynth.data.dataset import FrameLoader, Memory
-from videosynth.data.index import frame_slice
+from videosynth.data.index import Index, frame_slice, some
 from videosynth.data.layouts import index_folder
 from videosynth.data.transforms import Array, Geometry
 from videosynth.data.world import UNSEEN, make_world
@@ -21,6 +22,20 @@ COUNT = 256  # videos of a world, where nobody says how many
 _ROOM = 64 << 20  # bytes: the strip in use, decoded once for all of its clips
 
 Named = tuple[str, Array, dict[str, int]]
+Say = Callable[[str], None]
+
+
+def rate_of(root_or_world: str | Path, frames: str | None = None) -> float:
+    """Frames per second of the videos that :func:`read_videos` gives with a step of 1, as a training takes them to have.
+
+    Raises:
+        UserError: no such data.
+    """
+    usual = DataSpec().fps  # of worlds, and where nothing is said
+    if str(root_or_world).startswith(WORLD):
+        return usual
+    index = index_folder(Path(root_or_world), needs=("images",))
+    return (index.fps or usual) / (frame_slice(frames or ":").step or 1)
 
 
 def read_videos(
@@ -30,19 +45,21 @@ def read_videos(
     step: int = 1,
     limit: int | None = None,
     frames: str | None = None,
+    left_out: Say | None = None,
 ) -> Iterator[Named]:
     """Clips of exactly ``length`` frames, every ``step``-th one, at ``spec.size`` (as ``spec.fit`` says).
 
     Each video gives consecutive clips that do not overlap, from its start on; what is left at its end, and videos that
     are too short, give none. ``root_or_world``: a folder that training can read, or ``world:shapes``, ``world:digits``,
     ``world:digits:GLYPHS`` (a file of them): videos that no training sees, ``limit`` (else 256) of them. ``limit``: at most
-    so many clips. ``frames``: a slice of each video's frames, such as ``0:64``.
+    so many clips. ``frames``: a slice of each video's frames, such as ``0:64``. ``left_out``: leave out videos with values
+    (classes) that ``spec`` does not know, and tell this of them in one line; those of which nothing is said stay.
 
     Yields:
         Name of video and first frame (``a/b@0``), frames ``T H W 3`` uint8, ids of the attributes of ``spec`` (-1: unknown).
 
     Raises:
-        UserError: no such data, or no video is long enough; at once, not at the first clip.
+        UserError: no such data, no video is long enough, or all are left out; at once, not at the first clip.
     """
     if length < 1 or step < 1:
         raise UserError(f"clips need a length and a step of 1 or more, not {length} and {step}")
@@ -50,7 +67,7 @@ def read_videos(
     if str(root_or_world).startswith(WORLD):
         clips = _world(str(root_or_world).removeprefix(WORLD), spec, length, step, limit, frames)
     else:
-        clips = _folder(Path(root_or_world), spec, length, step, frames)
+        clips = _folder(Path(root_or_world), spec, length, step, frames, left_out)
     first = next(clips, None)
     if first is None:
         every = f" (one in {step})" if step > 1 else ""
@@ -73,10 +90,34 @@ def _parts(count: int, length: int, step: int) -> Iterator[range]:
         yield range(start, start + span, step)
 
 
-def _folder(root: Path, spec: DataSpec, length: int, step: int, frames: str | None) -> Iterator[Named]:
+def _known(index: Index, spec: DataSpec, left_out: Say) -> Index:
+    """The index without videos whose values the spec does not know."""
+    strange: dict[str, None] = {}
+    kept = []
+    for sequence in index.sequences:
+        said = [(n, sequence.attributes[n]) for n in spec.attributes if n in sequence.attributes]
+        unknown = [f"{n} {value}" for n, value in said if value not in spec.attributes[n]]
+        strange |= dict.fromkeys(unknown)
+        if not unknown:
+            kept.append(sequence)
+    values = some(list(strange))
+    if not kept:
+        raise UserError(f"{index.root} has only videos that the runs do not know ({values}): choose other data")
+    if strange:
+        count = len(index.sequences) - len(kept)
+        left_out(
+            f"{index.root}: {count} of {len(index.sequences)} videos are left out, which the runs do not know: {values}"
+        )
+    return replace(index, sequences=tuple(kept))
+
+
+def _folder(
+    root: Path, spec: DataSpec, length: int, step: int, frames: str | None, left_out: Say | None
+) -> Iterator[Named]:
     index = index_folder(root, needs=("images",)).subset(frames)
     if "images" not in index.types:
         raise UserError(f"{root} has no images: put the videos' frames under images/")
+    index = index if left_out is None else _known(index, spec, left_out)
     loader = FrameLoader(index, spec, None)
     for sequence in index.sequences:
         loader.memory = Memory(_ROOM)
@@ -88,6 +129,7 @@ def _folder(root: Path, spec: DataSpec, length: int, step: int, frames: str | No
 
 
 def _world(name: str, spec: DataSpec, length: int, step: int, limit: int | None, frames: str | None) -> Iterator[Named]:
+    spec = replace(spec, fps=DataSpec().fps)  # a world's own; ``step`` thins it
     name, _, glyphs = name.partition(":")
     usual = make_world(name).length
     count = 1 if "digit" in spec.attributes else 2  # whoever knows the digit was trained on one

@@ -245,7 +245,8 @@ class VideoData(LightningDataModule):
                 raise UserError(f"data.sequences of a world are seeds such as [0, 7], not {self.sequences}")
             seeds = [int(name) for name in self.sequences]
         flow = "exact" if self.flow == "world" else None if self.flow == "none" else self._teacher()
-        return WorldDataset(self.spec, seeds, flow, frames.start, len(frames), source)
+        spec = replace(self.spec, fps=DataSpec().fps)  # the world's own: the draws take one frame in ``step`` of it
+        return WorldDataset(spec, seeds, flow, frames.start, len(frames), source)
 
     @property
     def cache_folder(self) -> Path:

@@ -118,7 +118,7 @@ def load_extractor(path: str | Path, dims: Literal[2, 3] = 2, length: int = 16) 
 
     With ``dims`` 3 a trunk becomes the stand-in :class:`TimeStatistics`. ``none`` gives None.
     """
-    if _is_script(Path(path)):
+    if is_script(Path(path)):
         return ScriptExtractor(path, dims, length)
     trunk = load_trunk(path)
     if trunk is None:
@@ -127,7 +127,8 @@ def load_extractor(path: str | Path, dims: Literal[2, 3] = 2, length: int = 16) 
     return pooled if dims == 2 else TimeStatistics(pooled, length)
 
 
-def _is_script(path: Path) -> bool:
+def is_script(path: Path) -> bool:
+    """Whether a file is a TorchScript program."""
     if not path.is_file() or not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:

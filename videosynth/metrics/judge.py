@@ -18,7 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from videosynth.files import atomic
+from videosynth.files import atomic, read_json
+from videosynth.metrics.extractors import ScriptExtractor, is_script
 from videosynth.metrics.nearest import thumbnails
 from videosynth.metrics.pixels import Videos
 from videosynth.types import UserError
@@ -61,7 +62,7 @@ class JudgeNet(nn.Module):
 @dataclass(frozen=True)
 class Education:
     """What a judge is: the names of its classes, what they are values of, the frames of its videos, and how good it is
-    (``accuracy`` on ``held_out`` real videos; None: never tested).
+    (``accuracy`` on ``held_out`` real videos; None: never tested). Without ``classes`` nobody says what they are.
     """
 
     classes: tuple[str, ...]
@@ -72,6 +73,12 @@ class Education:
     trained_on: int = 0
     accuracy: float | None = None
     held_out: int = 0
+    file: str = ""  # a classifier of the user's own
+
+    @property
+    def name(self) -> str:
+        """In the names of metrics: figures of two judges are not to be compared."""
+        return self.file or self.attribute or "judge"
 
 
 class Judge:
@@ -97,11 +104,12 @@ class Judge:
                     f"the judge learnt from videos of {self.education.length} frames, these have {len(video)}: "
                     "ask for as many frames, or train another judge"
                 )
-        parts = [
-            F.softmax(self.network(thumbnails(videos[i : i + BATCH], SIDE)).double(), dim=1)
-            for i in range(0, len(videos), BATCH)
-        ]
+        parts = [F.softmax(self._logits(videos[i : i + BATCH]).double(), dim=1) for i in range(0, len(videos), BATCH)]
         return torch.cat(parts).numpy() if parts else np.zeros((0, len(self.classes)))
+
+    def _logits(self, videos: Videos) -> Tensor:
+        """``N K``"""
+        return self.network(thumbnails(videos, SIDE))
 
     def accuracy(self, videos: Videos, labels: Sequence[int] | np.ndarray) -> float:
         """Share of videos whose most probable class is ``labels`` (ids); NaN without videos.
@@ -120,6 +128,29 @@ class Judge:
         tensors = {k: v.contiguous() for k, v in self.network.state_dict().items()}
         with atomic(path) as part:
             part.write_bytes(safetensors.torch.save(tensors, about))
+
+
+class ScriptJudge(Judge):
+    """A TorchScript classifier of the user's own (a program: load only files that you trust), called as extractors of clips
+    are: float32 in [0, 255], ``N 3 T H W``, gives logits ``N K``.
+    """
+
+    network: ScriptExtractor  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def __init__(self, path: Path, length: int, classes: Sequence[str] = (), attribute: str = "") -> None:
+        self.network = ScriptExtractor(path, 3, length)
+        if classes and len(classes) != self.network.feature_size:
+            raise UserError(
+                f"{path} tells {self.network.feature_size} classes apart, but {len(classes)} are named: name each in its order"
+            )
+        self.education = Education(tuple(classes), length, attribute, file=path.stem)
+
+    def _logits(self, videos: Videos) -> Tensor:
+        stack = torch.from_numpy(np.stack(list(videos)))  # N T H W 3
+        return self.network(stack.permute(0, 1, 4, 2, 3).float() / 127.5 - 1)
+
+    def save(self, path: Path | str) -> None:
+        raise TypeError("a classifier of the user's own stays where it is")
 
 
 def train_judge(
@@ -181,12 +212,20 @@ def _varied(videos: Tensor, rng: np.random.Generator) -> Tensor:
     return torch.stack(out).clamp(0, 1)
 
 
-def load_judge(path: Path | str) -> Judge:
-    """A judge saved by :meth:`Judge.save`.
+def load_judge(path: Path | str, length: int = 16, classes: Sequence[str] = ()) -> Judge:
+    """A judge saved by :meth:`Judge.save`, or a TorchScript classifier for clips of ``length`` frames.
+
+    The names of a classifier's ``classes`` may stand in a JSON file beside it (``FILE.json`` for ``FILE.pt``): a list, or
+    ``{"classes": [...], "attribute": "action"}``.
 
     Raises:
         UserError: the file is missing, damaged or no judge.
     """
+    if is_script(Path(path)):
+        told, attribute = _beside(Path(path).with_suffix(".json"))
+        return ScriptJudge(Path(path), length, tuple(classes) or told, attribute)
+    if classes:
+        raise UserError(f"--judge-classes names those of a TorchScript classifier, which {path} is not: leave it out")
     remedy = "pass a judge.safetensors written by an evaluation"
     try:
         with safetensors.safe_open(str(path), "pt") as file:
@@ -205,6 +244,18 @@ def load_judge(path: Path | str) -> Judge:
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is damaged ({str(error).splitlines()[0]}): {remedy}") from None
     return Judge(network, education)
+
+
+def _beside(path: Path) -> tuple[tuple[str, ...], str]:
+    """Classes and attribute that a JSON file tells; none without it."""
+    if not path.is_file():
+        return (), ""
+    content = read_json(path)
+    content = {"classes": content} if isinstance(content, list) else content
+    classes = content.get("classes") if isinstance(content, dict) else None
+    if not isinstance(classes, list) or not all(isinstance(c, str) for c in classes):
+        raise UserError(f'{path}: expected ["run", "walk"] or {{"classes": ["run", "walk"], "attribute": "action"}}')
+    return tuple(classes), str(content.get("attribute", ""))
 
 
 def split_by_group(groups: Sequence[Hashable], held_out: Collection[Hashable]) -> tuple[np.ndarray, np.ndarray]:

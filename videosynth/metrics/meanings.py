@@ -86,7 +86,8 @@ _MEANINGS = {
         "ACD, all",
         "lower",
         2,
-        "Average content distance over all videos that are black in no frame, as papers give it. A frozen video scores 0.",
+        "Average content distance over all videos that are black in no frame, as papers give it; under the name of a network, in "
+        "its features of the frames. A frozen video scores 0.",
         False,
     ),
     "mcs": Meaning(
