@@ -15,9 +15,10 @@
     python benchmarks/from_noise.py images --out report             # curves with and without the image critic
 
 Trainings and data lie under ``--work`` (``runs/from_noise``). What is finished is not done again: a row whose training has
-ended, a measurement whose JSON file is in ``--out`` (remove the file to repeat it; curves and costs are written anew each
-time). A training that was cut off goes on from its last checkpoint. ``train ROW --steps 6 -- --data.batch_size 2`` tries a
-row out: the words behind ``--`` are options of ``videosynth train``.
+ended, a measurement whose JSON file is in ``--out`` and of these very trainings, whose commits, steps and minutes stand in it
+(remove the file to repeat it; curves and costs are written anew each time). A training that was cut off goes on from its last
+checkpoint. ``train ROW --steps 6 -- --data.batch_size 2`` tries a row out: the words behind ``--`` are options of
+``videosynth train``.
 
 The rows with ``-32`` are trained in six equal stages, and measured after each.
 """

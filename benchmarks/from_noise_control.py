@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from from_noise_runs import TAKEN, Place, columns, open_run, print_table, real_clips, stamp, trained
+from from_noise_runs import TAKEN, Place, columns, open_run, print_table, real_clips, report, trained
 
 from videosynth.apps import noise
 from videosynth.apps.latents import Latents
-from videosynth.files import read_json, write_json
 from videosynth.metrics.content import centroids, directions, shape_colours, valid_shape
 from videosynth.metrics.judge import control_score, train_judge
 from videosynth.models.base import VideoModel
@@ -92,14 +91,15 @@ def sheet(made: np.ndarray, path: Path) -> None:
 
 
 def control(place: Place, out: Path, speeds: Sequence[float]) -> None:
-    file = out / "control.json"
-    if not file.exists():
-        if not trained(place, ["mocogan"]):
-            return
-        out.mkdir(parents=True, exist_ok=True)
+    rows = trained(place, ["mocogan"])
+    if not rows:
+        return
+
+    def measure() -> dict[str, Any]:
         model, _ = open_run(place.run("mocogan"))
-        write_json(file, stamp() | _directions(model) | _kept(model, out) | _speeds(model, speeds))
-    found = read_json(file)
+        return _directions(model) | _kept(model, out) | _speeds(model, speeds)
+
+    found = report(out / "control.json", place, rows, measure)
     way, kept = found["direction"], found["kept"]
     print_table(
         found, "Direction that was asked for", ["videos", "share that goes there"],
@@ -158,13 +158,10 @@ def _speeds(model: VideoModel, speeds: Sequence[float]) -> dict[str, Any]:
 
 
 def actions(place: Place, out: Path) -> None:
-    file, row = out / "actions.json", "mocogan-actions"
-    if not file.exists():
-        if not trained(place, [row]):
-            return
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(file, stamp() | _judged(place, row, out))
-    found = read_json(file)
+    row = "mocogan-actions"
+    if not trained(place, [row]):
+        return
+    found = report(out / "actions.json", place, [row], lambda: _judged(place, row, out))
     values = found["values"]
     lines = [[f"asked for {v}", *counts] for v, counts in zip(values, found["confusion"], strict=True)]
     title = (

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,21 @@ from from_noise_runs import (
     Place,
     columns,
     distance,
+    facts,
     features,
     measured_videos,
     newest,
     open_run,
     print_table,
     real_clips,
-    record,
+    report,
     stamp,
     trained,
 )
 
 from videosynth.apps.charts import HEIGHT, WIDTH, Line, line_chart
 from videosynth.apps.noise import images
-from videosynth.files import read_json, write_json, write_text
+from videosynth.files import write_json, write_text
 from videosynth.metrics.content import content_distance
 from videosynth.models.base import VideoModel
 from videosynth.models.tgan.networks import Critic
@@ -54,13 +56,10 @@ def acd(place: Place, out: Path) -> None:
     rows = trained(place, [r for r in PAPER if r != "real"])
     if not rows:
         return
-    out.mkdir(parents=True, exist_ok=True)
     told = {}
     for row in [*rows, "real"]:
-        file = out / f"acd-{row}.json"
-        if not file.exists():
-            write_json(file, stamp() | {"row": row} | _content(row, rows[0], place, out))
-        told[row] = read_json(file)
+        measure = partial(_content, row, rows[0], place, out)
+        told[row] = report(out / f"acd-{row}.json", place, [rows[0] if row == "real" else row], measure)
     head = ["", "ACD, paper", "ACD, all described", "described", "ACD, valid", "valid", "steps", "minutes"]
     names = ("acd", "described", "acd_valid", "valid", "steps", "minutes")
     title = f"Average content distance of {COUNT} clips of {TAKEN} frames"
@@ -70,15 +69,14 @@ def acd(place: Place, out: Path) -> None:
 
 
 def _content(row: str, like: str, place: Place, out: Path) -> dict[str, Any]:
-    known: dict[str, Any] = {"steps": None, "minutes": None, "commit": None}
+    known: dict[str, Any] = {"row": row, "steps": None, "minutes": None, "commit": None}
     if row == "real":
         model, _ = open_run(place.run(like))
         videos = np.stack([c for _, c, _ in real_clips(place.clips("shapes_test"), model, TAKEN, 2, COUNT)])
     else:
         model, _ = open_run(place.run(row))
         videos = measured_videos(model, COUNT)
-        told = record(place.run(row))
-        known = {"steps": told["steps"], "minutes": told["wall_seconds"] / 60, "commit": told["commit"]}
+        known |= facts(place, [row])[row]
     save_image(out / f"acd-{row}.png", grid([columns(v) for v in videos[:8]]))
     found = content_distance(videos)
     shares = {"valid": found.valid, "described": found.described, "clips": found.count}
@@ -93,14 +91,10 @@ def scenes(place: Place, out: Path) -> None:
     rows = trained(place, ["vgan-scenes", "vgan-scenes-one"])
     if not rows:
         return
-    out.mkdir(parents=True, exist_ok=True)
     told = {}
     for row in [*rows, "real"]:
-        file = out / f"scenes-{row}.json"
-        if not file.exists():
-            model, _ = open_run(place.run(rows[0] if row == "real" else row))
-            write_json(file, stamp() | {"row": row} | _streams(row, model, place, out))
-        told[row] = read_json(file)
+        like = rows[0] if row == "real" else row
+        told[row] = report(out / f"scenes-{row}.json", place, [like], partial(_streams, row, like, place, out))
     names = ("kernel", "kernel_training", "clips", "mask", "steps", "minutes")
     head = ["", "kernel distance, test", "kernel distance, training", "clips", "mean of the mask", "steps", "minutes"]
     shown = {"vgan-scenes": "two streams", "vgan-scenes-one": "one stream", "real": "real training clips"}
@@ -115,20 +109,19 @@ def windows(video: np.ndarray, length: int, stride: int) -> list[np.ndarray]:
     return [video[t : t + length] for t in range(0, len(video) - length + 1, stride)]
 
 
-def _streams(row: str, model: VideoModel, place: Place, out: Path) -> dict[str, Any]:
+def _streams(row: str, like: str, place: Place, out: Path) -> dict[str, Any]:
+    model, _ = open_run(place.run(like))
     length = model.phase_at(0).clip_length
     read = {name: [np.load(f) for f in sorted(place.clips(name).glob("*.npy"))] for name in ("scenes", "scenes_test")}
     pace = max(1, length // TAKEN)
     test = [w[::pace] for v in read["scenes_test"] for w in windows(v, length, 1)]
     learnt = [w[::pace] for v in read["scenes"] for w in windows(v, length, 4)]
     extractor = features(str(place.network))
-    known: dict[str, Any] = {"mask": None, "steps": None, "minutes": None, "commit": None}
+    known: dict[str, Any] = {"row": row, "mask": None, "steps": None, "minutes": None, "commit": None}
     if row == "real":
         videos: Any = learnt
     else:
-        told = record(place.run(row))
-        known = {"mask": _mask(model), "steps": told["steps"], "minutes": told["wall_seconds"] / 60}
-        known["commit"] = told["commit"]
+        known |= {"mask": _mask(model)} | facts(place, [row])[row]
         videos = measured_videos(model, SCENES)
         _layers(model, out / row)
     apart = None if row == "real" else distance(learnt, videos, extractor)
@@ -213,8 +206,9 @@ def _curves(place: Place, rows: Sequence[str], out: Path, name: str, figures: di
 def curve_images(place: Place, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     figures = {"acd": "ACD of all described clips", **FIGURES}
-    found = _curves(place, trained(place, ["mocogan-32", "mocogan-32-no-image"]), out, "images", figures)
-    write_json(out / "images.json", stamp() | {"curves": found})
+    rows = trained(place, ["mocogan-32", "mocogan-32-no-image"])
+    found = _curves(place, rows, out, "images", figures)
+    write_json(out / "images.json", stamp() | {"runs": facts(place, rows), "curves": found})
 
 
 # Clipping -------------------------------------------------------------------------------------------------------------
@@ -222,10 +216,11 @@ def curve_images(place: Place, out: Path) -> None:
 
 def clipping(place: Place, out: Path, repeats: int = 20) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    rows = [f"tgan-32-{c}" for c in ("svc", "none", "clip", "penalty")]
-    found = _curves(place, trained(place, rows), out, "clipping", FIGURES)
+    rows = trained(place, [f"tgan-32-{c}" for c in ("svc", "none", "clip", "penalty")])
+    found = _curves(place, rows, out, "clipping", FIGURES)
     costs = [clipping_cost(name, width, repeats) for name, width in (("small", 24), ("paper", 64))]
-    write_json(out / "clipping.json", stamp() | {"curves": found, "costs": costs, "threads": torch.get_num_threads()})
+    known = {"runs": facts(place, rows), "threads": torch.get_num_threads()}
+    write_json(out / "clipping.json", stamp() | known | {"curves": found, "costs": costs})
     head = ["critic", "width", "ms a call", "ms, all within", "largest before", "after", "second call changes nothing"]
     names = ("critic", "width", "ms", "ms_within", "before", "after", "still")
     print_table(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from from_noise_data import PERSON
-from from_noise_runs import Place, newest, open_run, print_table, stamp, trained
+from from_noise_runs import Place, newest, open_run, print_table, report, trained
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
@@ -27,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 
 from videosynth.data.collections import read_videos
 from videosynth.engine.checkpoint import read_checkpoint
-from videosynth.files import read_json, write_json
+from videosynth.files import read_json
 from videosynth.models.base import VideoModel, rebuild
 from videosynth.types import DataSpec
 
@@ -40,13 +41,7 @@ def probe(place: Place, out: Path) -> None:
     rows = trained(place, ["tgan-actions", "vgan-actions"])
     if not rows:
         return
-    out.mkdir(parents=True, exist_ok=True)
-    told = {}
-    for row in rows:
-        file = out / f"probe-{row}.json"
-        if not file.exists():
-            write_json(file, stamp() | _probed(place, row))
-        told[row] = read_json(file)
+    told = {row: report(out / f"probe-{row}.json", place, [row], partial(_probed, place, row)) for row in rows}
     lines = [
         [row, kind, found["frames"], found["clips"], f["unseen"], f["mean"], f["std"]]
         for row, found in told.items()

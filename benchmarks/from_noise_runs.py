@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from videosynth.apps import noise
 from videosynth.apps.precision import prepare
 from videosynth.apps.train import config_path
 from videosynth.data.collections import read_videos
-from videosynth.files import write_json
+from videosynth.files import read_json, write_json
 from videosynth.metrics.content import content_distance
 from videosynth.metrics.extractors import Extractor, load_extractor
 from videosynth.metrics.frechet import kernel_distance
@@ -224,6 +224,28 @@ def stamp() -> dict[str, Any]:
     """What every report begins with."""
     words = [Path(sys.argv[0]).name, *sys.argv[1:]]
     return {"format": 1, "command": " ".join(words), "date": time.strftime("%Y-%m-%d"), "torch": torch.__version__}
+
+
+def facts(place: Place, rows: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Of each training behind a report: the commit that trained it, its steps and its minutes."""
+    known = {row: record(place.run(row)) for row in rows}
+    return {
+        row: {"commit": told.get("commit"), "steps": told["steps"], "minutes": told["wall_seconds"] / 60}
+        for row, told in known.items()
+    }
+
+
+def report(file: Path, place: Place, rows: Sequence[str], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The report in ``file`` on trained rows; measured anew where there is none, or one of other trainings."""
+    known = facts(place, rows)
+    if file.exists():
+        told = read_json(file)
+        if told.get("runs") == known:
+            return told
+        print(f"{file} is of other trainings: measuring anew", file=sys.stderr)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(file, stamp() | {"runs": known} | measure())
+    return read_json(file)
 
 
 def newest(reports: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -111,6 +111,31 @@ def test_stages_and_command_lines(tmp_path):
     assert "--resume" in runs.command("tgan", place, 7)
 
 
+def test_a_report_is_of_the_trainings_that_are_there(tmp_path, capsys):
+    place, file, calls = runs.Place(tmp_path, tmp_path), tmp_path / "out" / "r.json", []
+
+    def trained(commit, steps):
+        (tmp_path / "tgan").mkdir(exist_ok=True)
+        told = {"status": "finished", "commit": commit, "steps": steps, "wall_seconds": 90.0}
+        (tmp_path / "tgan" / "run.json").write_text(json.dumps(told))
+
+    def measured():
+        return runs.report(file, place, ["tgan"], lambda: {"n": calls.append(0) or len(calls)})
+
+    trained("abc", 10)
+    first = measured()
+    assert first["runs"] == {"tgan": {"commit": "abc", "steps": 10, "minutes": 1.5}}
+    assert json.loads(file.read_text()) == first == measured()
+    assert len(calls) == 1
+    trained("abc", 20)
+    assert measured()["runs"]["tgan"]["steps"] == 20
+    trained("def", 20)
+    assert measured()["n"] == 3
+    assert "of other trainings" in capsys.readouterr().err
+    file.write_text(json.dumps({"format": 1, "n": 9}))
+    assert measured()["n"] == 4, "an old report does not say what it is of"
+
+
 def test_curves_stand_at_training_steps():
     points = [{"steps": s, "acd": 1.0 + s, "valid": None} for s in (200, 400, 600)]
     made = figures.svg({"a": points, "b": points[:2]}, {"acd": "ACD"})

@@ -181,11 +181,12 @@ def _facts(saved: DataSpec, now: DataSpec) -> Iterator[tuple[str, str, str]]:
     size = [f"{width}x{height}" for height, width in (saved.size, now.size)]
     yield "frames of", size[0], size[1]
     for name in (*saved.attributes, *(n for n in now.attributes if n not in saved.attributes)):
-        yield f"the {name}", *(", ".join(s.attributes.get(name, ())) for s in (saved, now))
-    yield "the maps", *(", ".join(f"{m.name} ({m.kind}, {m.channels})" for m in s.maps) for s in (saved, now))
-    for one, two in zip(saved.maps, now.maps):
-        if one.names and two.names:  # names may be given, or left out, later
-            yield f"{one.name} of", ", ".join(one.names), ", ".join(two.names)
+        yield f"the {name}", ", ".join(saved.attributes.get(name, ())), ", ".join(now.attributes.get(name, ()))
+    one, two = (", ".join(f"{m.name} ({m.kind}, {m.channels})" for m in s.maps) for s in (saved, now))
+    yield "the maps", one, two
+    for old, new in zip(saved.maps, now.maps, strict=False):
+        if old.names and new.names:  # names may be given, or left out, later
+            yield f"{old.name} of", ", ".join(old.names), ", ".join(new.names)
 
 
 def _lengths(model: VideoModel) -> list[int]:

@@ -155,9 +155,10 @@ def first_clip(model: VideoModel, data: Any, frames: int) -> Clip | None:
         return None
     draw = data.draw(0, 0, 0)
     size = model.spec.size  # also while a model grows: it paints smaller then, and enlarges
+    stride = data.settings.step if from_noise(model) else 1  # videos from noise are as fast as the clips
     plain = draw._replace(
-        stride=1, start=0, flip=False, colour=None, coarsen=0.0, size=size, scaled=size, crop=(0.0, 0.0)
+        stride=stride, start=0, flip=False, colour=None, coarsen=0.0, size=size, scaled=size, crop=(0.0, 0.0)
     )
     longest = data.dataset.lengths[plain.sequence]
     with torch.no_grad():
-        return data.dataset[plain._replace(length=min(frames, longest))]
+        return data.dataset[plain._replace(length=min(frames, (longest - 1) // stride + 1))]
