@@ -231,7 +231,7 @@ def clipping(place: Place, out: Path, repeats: int = 20) -> None:
 def clipping_cost(name: str, width: int, repeats: int) -> dict[str, Any]:
     """Of a critic whose matrices have been scaled to a largest singular value of 2, and again once it is clipped."""
     torch.manual_seed(0)
-    critic = Critic((64, 64), 0, CriticShape(width=width))
+    critic = Critic(TAKEN, (64, 64), 0, CriticShape(width=width))
     with torch.no_grad():
         for weight in (m.weight for m in critic.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Conv3d)):
             weight.mul_(2 / torch.linalg.matrix_norm(weight.flatten(1).double(), 2).float())
