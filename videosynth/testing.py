@@ -78,8 +78,8 @@ class _Watch(L.Callback):
         names = {id(p): n for n, p in model.named_parameters()}
         for group in optimizer.param_groups:
             for p in (p for p in group["params"] if p.grad is not None):
-                # A bias behind which a norm or a difference of scores stands has a gradient, and it is exactly 0.
-                if names[id(p)].endswith("bias") or bool((p.grad != 0).any()):
+                # The score's bias falls out of a Wasserstein critic's difference of scores: its gradient is there, and exactly 0.
+                if names[id(p)].endswith("critic.score.bias") or bool((p.grad != 0).any()):
                     self.touched.add(names[id(p)])
 
     def on_train_batch_end(self, trainer: L.Trainer, model: Any, outputs: Any, batch: Any, index: int) -> None:

@@ -82,3 +82,11 @@ def test_spectral_norms_bring_the_largest_value_to_one():
     for _ in range(100):  # one power iteration each
         _ = network[0].weight
     assert largest_singular_value(nn.Sequential(network[0])) == pytest.approx(1, abs=1e-3)
+
+
+def test_synchronised_batch_norms_are_clipped_too():
+    network = nn.SyncBatchNorm.convert_sync_batchnorm(critic())
+    assert isinstance(network[1], nn.SyncBatchNorm)
+    network[1].running_var.fill_(0.01)
+    clip_singular_values(network)
+    assert torch.allclose(network[1].weight, torch.full((8,), 0.1))

@@ -98,9 +98,9 @@ class VideoModel(L.LightningModule):
     "attributes", "frames"), ``takes`` those that it can use besides ("context", "references", "latents", "start", "speed");
     ``produces`` is "frames" or "classes"; ``exported`` names the modules that make frames (their averaged weights are what
     people share), ``precise`` those among them that stay in fp32 where frames are made in bf16. Models that make videos from
-    noise say in ``parts`` which latents decide what ("content", "motion"), in ``pictures`` which extras are pictures of their
-    own, and in ``longest`` how many frames a video can have (None: any number). A model may set all but ``produces`` by its
-    options.
+    noise say in ``parts`` which latents decide what ("content", "motion"), in ``uniform`` which of them are not Gaussian, in
+    ``pictures`` which extras are pictures of their own, in ``longest`` how many frames a video can have (None: any number), and
+    in ``first_is_given`` whether their first frame is the context's. A model may set all but ``produces`` by its options.
     """
 
     needs: frozenset[str] = frozenset()
@@ -111,6 +111,8 @@ class VideoModel(L.LightningModule):
     parts: dict[str, tuple[str, ...]] = {}  # noqa: RUF012
     pictures: tuple[str, ...] = ()
     longest: int | None = None
+    uniform: tuple[str, ...] = ()
+    first_is_given: bool = False
 
     groups: dict[str, Group]  # who trains together
     weights: dict[str, dict[str, float]]  # group -> loss term -> weight
@@ -272,7 +274,10 @@ class VideoModel(L.LightningModule):
         folder = Path(folder)
         if weights is None:
             weights = exported_weights(self)
-        tensors = {k: v.detach().cpu().to(dtype or v.dtype).contiguous() for k, v in weights.items()}
+        tensors = {
+            k: v.detach().cpu().to(dtype if dtype and v.is_floating_point() else v.dtype).contiguous()
+            for k, v in weights.items()
+        }
         with atomic(folder / "weights.safetensors") as part:
             part.write_bytes(safetensors.torch.save(tensors, {"format": "pt"}))
         kind = type(self)
@@ -460,8 +465,11 @@ def check_attributes(spec: DataSpec, request: Request) -> None:
             )
 
 
-def check_batch(name: str, clip: Clip | None, batch: int) -> None:
-    """Raises UserError when a part of a request has another batch size than there are seeds."""
+def check_batch(name: str, clip: Clip | None, batch: int, size: tuple[int, int] | None = None) -> None:
+    """Raises UserError when a part of a request has another batch size than there are seeds, or another size (H, W)."""
+    if clip is not None and size is not None and clip.size != size:
+        (height, width), (h, w) = size, clip.size
+        raise UserError(f"{name} has frames of {w}x{h}, this model makes {width}x{height}: resize them")
     if clip is not None and clip.batch != batch:
         raise UserError(f"{name} holds {clip.batch} items but there are {batch} seeds: pass one per video")
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from videosynth import ops
 from videosynth.losses.adversarial import Game, accuracy, critic_loss, gradient_penalty
 from videosynth.models.base import Group, Phase, Terms, VideoModel
 from videosynth.models.phases import held_then_falling
 from videosynth.nn.constraints import add_spectral_norms, clip_singular_values, clip_weights, orthogonal_init
-from videosynth.nn.norms import BatchNorm
 from videosynth.types import CATEGORY, Clip, DataSpec, Request, UserError
 
 Constraint = Literal["none", "svc", "clip", "penalty", "spectral"]
@@ -126,22 +127,39 @@ def _share_deviations(model: VideoModel, critic: nn.Module) -> None:
     """Scales are clipped by the running deviations: those that all processes have seen, or their weights would part."""
     if model.trainer.world_size > 1:
         for norm in critic.modules():
-            if isinstance(norm, BatchNorm) and norm.running_var is not None:
+            if isinstance(norm, _BatchNorm) and norm.running_var is not None:
                 shared = cast("Tensor", model.trainer.strategy.reduce(norm.running_var.clone(), reduce_op="mean"))
                 norm.running_var.copy_(shared)
 
 
 def critic_terms(
-    terms: Terms, play: Play, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, name: str = ""
+    terms: Terms, play: Play, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The critic's terms ``adv`` and ``penalty`` (behind ``name``); real and fake go through it one after the other, so that
-    batch norms see either. Returns both scores.
+    """The critic's terms ``adv`` and ``penalty``; first real, then fake videos go through it, so that batch norms see either.
+    Returns both scores.
     """
     real_score, fake_score = critic(real), critic(fake)
-    terms[f"{name}adv"] = critic_loss(play.game, [real_score], [fake_score])
-    if terms.wants(f"{name}penalty"):
-        terms[f"{name}penalty"] = gradient_penalty(lambda x: [critic(x)], real, fake)
+    terms["adv"] = critic_loss(play.game, [real_score], [fake_score])
+    if terms.wants("penalty"):
+        with torch.autocast(real.device.type, enabled=False):  # slopes of slopes are not for half precision
+            terms["penalty"] = gradient_penalty(lambda x: [critic(x)], real.float(), fake.float())
     return real_score, fake_score
+
+
+@contextlib.contextmanager
+def only_looking(*critics: nn.Module) -> Iterator[None]:
+    """Batch norms use the statistics of the batch but do not collect them: a critic's running deviations, by which singular
+    value clipping bounds their scales, weigh real and fake alike.
+    """
+    norms = [m for critic in critics for m in critic.modules() if isinstance(m, _BatchNorm)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, usual, strict=True):
+            norm.momentum = momentum
 
 
 def hits(play: Play, real: Tensor, fake: Tensor) -> Tensor:
@@ -212,24 +230,22 @@ def asked_class(spec: DataSpec, name: str, request: Request) -> Tensor:
 
 
 def latent(request: Request, name: str, drawn: Tensor) -> Tensor:
-    """The latent called ``name``: what the request holds, or what was drawn from its seeds.
-
-    Raises:
-        UserError: the request's has another shape.
-    """
+    """The latent called ``name``: what the request holds (see :func:`check_latents`), or what was drawn from its seeds."""
     given = (request.latents or {}).get(name)
-    if given is None:
-        return drawn
-    if given.shape != drawn.shape:
-        raise UserError(
-            f"the latents {name} have shape {tuple(given.shape)}, this model needs {tuple(drawn.shape)}: "
-            "take those of the same model, as many as there are videos"
-        )
-    return given.to(drawn)
+    return drawn if given is None else given.to(drawn)
 
 
-def check_latents(request: Request, known: tuple[str, ...]) -> None:
-    """Raises UserError when a request holds latents that a model does not have."""
-    for name in request.latents or {}:
-        if name not in known:
-            raise UserError(f"there are no latents {name!r} in this model; it has {', '.join(known)}")
+def check_latents(request: Request, known: dict[str, int], steps: str | None = None) -> None:
+    """Raises UserError when a request holds latents that a model does not have, or of another shape than ``(B, known[name])``;
+    ``steps`` is the name of those that there are more of than one per video, which are checked elsewhere.
+    """
+    names = [*known, *([steps] if steps else [])]
+    for name, value in (request.latents or {}).items():
+        if name not in names:
+            raise UserError(f"there are no latents {name!r} in this model; it has {', '.join(names) or 'none'}")
+        expected = (len(request.seeds), known.get(name, 0))
+        if name != steps and tuple(value.shape) != expected:
+            raise UserError(
+                f"the latents {name} have shape {tuple(value.shape)}, this model needs {expected}: "
+                "take those of the same model, as many as there are videos"
+            )

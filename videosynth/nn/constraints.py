@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrizations import spectral_norm
-
-from videosynth.nn.norms import BatchNorm
 
 TOLERANCE = 1e-6  # singular values up to 1 + this are left alone: what was clipped once stays bit for bit
 LOWEST = 1e-2  # of the running deviation: the reference keeps the scale of a batch norm above this share
@@ -26,11 +25,12 @@ def clip_singular_values(critic: nn.Module) -> None:
     """
     for layer in _matrices(critic):
         weight: Tensor = layer.weight  # pyright: ignore[reportAssignmentType]
-        clipped = _clipped(weight.flatten(1).double())
+        home = torch.device("cpu") if weight.device.type == "mps" else weight.device  # which knows no fp64
+        clipped = _clipped(weight.flatten(1).to(home, torch.float64))
         if clipped is not None:
             weight.copy_(clipped.view_as(weight))
     for norm in critic.modules():
-        if isinstance(norm, BatchNorm) and norm.running_var is not None:
+        if isinstance(norm, _BatchNorm) and norm.running_var is not None:
             deviation = norm.running_var.sqrt()
             norm.weight.copy_(torch.minimum(torch.maximum(norm.weight, LOWEST * deviation), deviation))
 

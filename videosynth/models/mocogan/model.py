@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from videosynth import ops
 from videosynth.losses.adversarial import generator_loss
 from videosynth.models.base import Phase, VideoModel, check_batch
-from videosynth.models.mocogan.networks import Content, Generator, ImageCritic, VideoCritic
+from videosynth.models.mocogan.networks import Content, Generator, ImageCritic, Judged, VideoCritic
 from videosynth.models.mocogan.options import CriticShape, GeneratorShape, Losses
 from videosynth.models.play import (
     Play,
@@ -26,6 +27,7 @@ from videosynth.models.play import (
     keep_smooth,
     known_ids,
     latent,
+    only_looking,
     training_choices,
     training_noise,
 )
@@ -101,18 +103,18 @@ class MoCoGAN(VideoModel):
             self.play.prepared(critic)
         motion = ("start", "innovation", *((CATEGORY,) if self.classes else ()))
         self.parts = {"motion": motion} if self.shape.from_image else {"content": ("content",), "motion": motion}
-        self.takes = frozenset({"latents", "speed"})
+        self.takes, self.uniform = frozenset({"latents", "speed"}), (CATEGORY,)
         if self.shape.from_image:
-            self.needs = frozenset({"context"})
+            self.needs, self.first_is_given = frozenset({"context"}), True
 
     def _critics(self) -> list[nn.Module]:
         return [c for c in (self.video_critic, self.image_critic) if c is not None]
 
     @classmethod
     def tiny(cls) -> MoCoGAN:
-        spec = DataSpec(size=(8, 8), fps=8, attributes={"action": ("left", "right")})
+        spec = DataSpec(size=(16, 16), fps=8, attributes={"action": ("left", "right")})
         shape = GeneratorShape(content=6, motion=4, innovation=4, width=8, mode="supervised")
-        schedule = replace(SCHEDULE, steps=50, clip_length=5, lr=5e-3, lr_critic=5e-4)
+        schedule = replace(SCHEDULE, steps=50, clip_length=8, lr=5e-3, lr_critic=5e-4)
         return cls(spec, shape, CriticShape(image="plain", width=8), Losses(), Play(), schedule)
 
     # ---- the one cell
@@ -128,9 +130,11 @@ class MoCoGAN(VideoModel):
     # ---- use
 
     def generate(self, request: Request) -> Iterator[Frame]:
-        check_latents(request, tuple(name for part in self.parts.values() for name in part))
+        sizes = {"content": self.shape.content, "start": self.shape.motion, CATEGORY: self.classes}
+        known = {n: sizes[n] for part in self.parts.values() for n in part if n in sizes}
+        check_latents(request, known, steps="innovation")
         frames = super().generate(request)
-        check_batch("context", request.context, len(request.seeds))
+        check_batch("context", request.context, len(request.seeds), self.spec.size)
         if self.shape.from_image and (request.context is None or request.context.frames is None):
             raise UserError("the context has no frames: pass a picture with --first-frame")
         self._check_path(request)
@@ -141,7 +145,7 @@ class MoCoGAN(VideoModel):
         given = (request.latents or {}).get("innovation")
         if given is None:
             return
-        needed = int(((request.frames or self.schedule.clip_length) - 1) * request.speed + 1e-9) + 1
+        needed = math.ceil(((request.frames or self.schedule.clip_length) - 1) * request.speed - 1e-9) + 1
         if (
             given.dim() != 3
             or given.shape[1] < needed
@@ -245,9 +249,17 @@ class MoCoGAN(VideoModel):
         assert clip.frames is not None
         real, made = ops.to_float(clip.frames), fake.frames.detach()
         with self.step("v") as terms:
-            scores = critic_terms(terms, self.play, lambda x: self.video_critic(x).score, real, made)
+            judged: list[
+                Judged
+            ] = []  # of real, then fake videos: the class head reads the features that the score does
+
+            def score(video: Tensor) -> Tensor:
+                judged.append(self.video_critic(video))
+                return judged[-1].score
+
+            scores = critic_terms(terms, self.play, score, real, made)
             if terms.wants("category"):
-                terms["category"] = self._category_of(real, made, clip, fake)
+                terms["category"] = self._category_of(judged[0], judged[1], clip, fake)
         self.log("v/accuracy", hits(self.play, *scores))
         if self.image_critic is not None:
             times = ops.some_times(clip.batch, clip.length, self.eyes.frames)
@@ -256,15 +268,15 @@ class MoCoGAN(VideoModel):
                 scores = critic_terms(terms, self.play, self.image_critic, *eyes)
             self.log("i/accuracy", hits(self.play, *scores))
 
-    def _category_of(self, real: Tensor, made: Tensor, clip: Clip, fake: Fake) -> Tensor:
+    def _category_of(self, real: Judged, made: Judged, clip: Clip, fake: Fake) -> Tensor:
         """The class head learns from real videos of known class, or, where the model finds the classes, from its own."""
         if self.shape.mode == "supervised":
-            return _entropy(self.video_critic(real).classes, known_ids(self, clip, self.attribute))
-        return _entropy(self.video_critic(made).classes, fake.ids)
+            return _entropy(real.classes, known_ids(self, clip, self.attribute))
+        return _entropy(made.classes, fake.ids)
 
     def _generator_step(self, clip: Clip, fake: Fake) -> None:
         assert clip.frames is not None
-        with self.step("g") as terms:
+        with self.step("g") as terms, only_looking(*self._critics()):
             judged = self.video_critic(fake.frames)
             if terms.wants("video"):
                 terms["video"] = generator_loss(self.play.game, [judged.score])
@@ -298,10 +310,7 @@ def _resampled(
         position = t * speed
         while at < position - 1e-9:
             before = after
-            step = next(path, None)
-            if step is None:  # given latents end where the last frame needs no further step
-                break
-            after, noise = step
+            after, noise = next(path)
             at += 1
         share = min(max(position - (at - 1), 0.0), 1.0)
         yield before + share * (after - before), noise if speed == 1 else None

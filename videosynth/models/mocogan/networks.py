@@ -112,6 +112,13 @@ class Generator(nn.Module):
         return self.paint(motion, *each)
 
 
+def _enough_for_patches(patches: bool, count: int, size: tuple[int, int]) -> None:
+    if patches and count < 2:
+        raise ValueError(
+            f"patch critics need frames of 16 pixels a side or more, not {size[1]}x{size[0]}: choose plain ones"
+        )
+
+
 class ImageCritic(nn.Module):
     """Pictures ``(N, 3, H, W)`` to logits: one per patch, or one per picture."""
 
@@ -119,6 +126,7 @@ class ImageCritic(nn.Module):
         super().__init__()
         count = doublings(size)
         patches = shape.image == "patch"
+        _enough_for_patches(patches, count, size)
         channels = list(reversed(widths(shape.width, count)))[: count - patches]
         rungs = [Rung(c, norm=shape.norm and i > 0, activation="leaky") for i, c in enumerate(channels)]
         self.trunk = ladder(2, 3, rungs, form=PLAIN._replace(noise=shape.noise))
@@ -146,6 +154,7 @@ class VideoCritic(nn.Module):
         super().__init__()
         count = doublings(size)
         self.patches = shape.video == "patch"
+        _enough_for_patches(self.patches, count, size)
         layers = count - 1 if self.patches else count
         left = length - 3 * count
         if left < 1:

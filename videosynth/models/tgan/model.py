@@ -24,6 +24,7 @@ from videosynth.models.play import (
     keep_smooth,
     known_ids,
     latent,
+    only_looking,
     training_noise,
 )
 from videosynth.models.tgan.networks import Critic, Generator, Video
@@ -61,18 +62,19 @@ class TGAN(VideoModel):
         self.classes = len(known.get(attribute, ()))
         try:
             self.generator = Generator(schedule.clip_length, spec.size, self.classes, generator)
-            self.critic = Critic(spec.size, self.classes, critic)
+            self.critic = Critic(schedule.clip_length, spec.size, self.classes, critic)
         except ValueError as error:
             raise UserError(str(error)) from None
         play.prepared(self.critic)
         self.groups = {"g": schedule.group("generator"), "d": schedule.group("critic", critic=True)}
         self.weights = {"g": {"adv": 1.0}, "d": play.critic_weights}
+        self.uniform = ("z", CATEGORY)
 
     @classmethod
     def tiny(cls) -> TGAN:
         schedule = replace(SCHEDULE, steps=50, clip_length=4, lr=2e-3, lr_critic=2e-3)
         shape = GeneratorShape(latent=8, motion=8, temporal=8, width=8)
-        return cls(DataSpec(size=(8, 8), fps=8), shape, CriticShape(width=8), PLAY, schedule)
+        return cls(DataSpec(size=(16, 16), fps=8), shape, CriticShape(width=8), PLAY, schedule)
 
     # ---- the one cell
 
@@ -86,7 +88,8 @@ class TGAN(VideoModel):
     # ---- use
 
     def generate(self, request: Request) -> Iterator[Frame]:
-        check_latents(request, ("z", CATEGORY) if self.classes else ("z",))
+        sizes = {"z": self.shape.latent} | ({CATEGORY: self.classes} if self.classes else {})
+        check_latents(request, sizes)
         return super().generate(request)
 
     @torch.no_grad()
@@ -140,5 +143,5 @@ class TGAN(VideoModel):
         self.log("d/accuracy", hits(self.play, *scores))
 
     def _generator_step(self, fake: Tensor, label: Tensor | None) -> None:
-        with self.step("g") as terms:
+        with self.step("g") as terms, only_looking(self.critic):
             terms["adv"] = generator_loss(self.play.game, [self.critic(fake, label)])

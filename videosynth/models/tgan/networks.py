@@ -90,9 +90,14 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """``(B, T, 3, H, W)`` to scores ``(B, S)``: one for each 16 frames at 64x64. The class is a map beside the colours."""
 
-    def __init__(self, size: tuple[int, int], classes: int, shape: CriticShape) -> None:
+    def __init__(self, length: int, size: tuple[int, int], classes: int, shape: CriticShape) -> None:
         super().__init__()
         count = doublings(size)
+        if length < 2**count:
+            raise ValueError(
+                f"the critic of frames of {size[1]}x{size[0]} needs clips of {2**count} frames or more, not {length}: "
+                "set schedule.clip_length"
+            )
         grid = size[0] // 2**count, size[1] // 2**count
         channels = list(reversed(widths(shape.width, count)))
         rungs = [Rung(c, norm=shape.norm and i > 0, activation="leaky") for i, c in enumerate(channels)]

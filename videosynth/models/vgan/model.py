@@ -20,6 +20,7 @@ from videosynth.models.play import (
     hits,
     keep_smooth,
     latent,
+    only_looking,
     training_noise,
 )
 from videosynth.models.vgan.networks import Critic, FrameGenerator, Grid, Layers, NoiseGenerator
@@ -64,7 +65,7 @@ class VGAN(VideoModel):
         self.weights = {"g": {"adv": 1.0, **beside}, "d": play.critic_weights}
         self.pictures = ("mask", "foreground", "background") if generator.streams == 2 else ()
         if generator.conditional:
-            self.needs = frozenset({"context"})
+            self.needs, self.first_is_given = frozenset({"context"}), True
         else:
             self.takes = frozenset({"latents"})
 
@@ -83,9 +84,9 @@ class VGAN(VideoModel):
     # ---- use
 
     def generate(self, request: Request) -> Iterator[Frame]:
-        check_latents(request, () if self.shape.conditional else ("z",))
+        check_latents(request, {} if self.shape.conditional else {"z": self.shape.latent})
         frames = super().generate(request)
-        check_batch("context", request.context, len(request.seeds))
+        check_batch("context", request.context, len(request.seeds), self.spec.size)
         if self.shape.conditional and (request.context is None or request.context.frames is None):
             raise UserError("the context has no frames: pass a picture with --first-frame")
         return frames
@@ -151,7 +152,7 @@ class VGAN(VideoModel):
 
     def _generator_step(self, clip: Clip, fake: Layers) -> None:
         assert clip.frames is not None
-        with self.step("g") as terms:
+        with self.step("g") as terms, only_looking(self.critic):
             terms["adv"] = generator_loss(self.play.game, [self.critic(fake.frames)])
             if terms.wants("mask") and fake.mask is not None:
                 terms["mask"] = fake.mask.mean()
