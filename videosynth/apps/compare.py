@@ -81,13 +81,7 @@ def compare(options: Namespace) -> None:
 
 def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
     """Sets of videos against sets of real clips."""
-    if options.preference or options.perceptual != "none":
-        what = "--preference" if options.preference else "--perceptual"
-        raise UserError(f"{what} compares videos of the same maps, which these runs do not paint from: leave it out")
-    if options.phase is not None:
-        raise UserError("--phase chooses among folders with maps, which these runs do not paint from: leave it out")
-    if options.judge_classes and options.judge is None:
-        raise UserError("--judge-classes names the classes of a classifier: pass --judge FILE too")
+    _refuse_maps(options)
     choices = Choices(
         count=256 if options.count is None else options.count,
         frames=options.frames,
@@ -185,6 +179,17 @@ def _with_attributes(spec: DataSpec, models: dict[str, VideoModel], options: Nam
             )
         known[options.group] = own[options.group]
     return replace(spec, maps=(), attributes=known)
+
+
+def _refuse_maps(options: Namespace) -> None:
+    """Options of videos from maps, and such as lack another, would change nothing for videos from noise."""
+    if options.preference or options.perceptual != "none":
+        what = "--preference" if options.preference else "--perceptual"
+        raise UserError(f"{what} compares videos of the same maps, which these runs do not paint from: leave it out")
+    if options.phase is not None:
+        raise UserError("--phase chooses among folders with maps, which these runs do not paint from: leave it out")
+    if options.judge_classes and options.judge is None:
+        raise UserError("--judge-classes names the classes of a classifier: pass --judge FILE too")
 
 
 def _refuse_idle(options: Namespace) -> None:

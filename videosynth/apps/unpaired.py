@@ -161,11 +161,11 @@ def evaluate_unpaired(
     check_target(out, KIND, overwrite)
     rows = contenders(models, choices)
     attribute, values = _attribute(models, choices, judge)
-    length, size = rows[0].taken, next(iter(models.values())).spec.size
+    length, size, rate = rows[0].taken, next(iter(models.values())).spec.size, rows[0].rate
     say(f"reading real clips of {length} frames")
     clips, held = _real(real, training, choices, length, size)
     reference = clips if training is not None else halves(clips)[0]
-    tested: list[Real] = []
+    tested: list[Real] = held if isinstance(judge, ScriptJudge) else []
     if judge is None and attribute is not None:
         say(f"training a judge of {attribute}")
         judge, tested = educated(attribute, values, clips, None if training is None else held, choices.seed)
@@ -174,15 +174,11 @@ def evaluate_unpaired(
         _generate(row, choices, attribute, values, reference)
     rows.append(Contender(REAL, None, length, videos=[c.frames for c in held]))
     _distances(rows, reference, extractors)
-    if choices.content == "shapes":
-        _shapes(rows, attribute, values, held)
-    if describe is not None:
-        _described(rows, describe)
+    _contents(rows, choices.content == "shapes", describe, (attribute, values), held)
     if judge is not None:
-        _verdicts(rows, judge, held if isinstance(judge, ScriptJudge) else tested, attribute, values)
+        _verdicts(rows, judge, tested, attribute, values)
     say("looking for the nearest training clips" if look_back else "writing")
-    apart = training is not None
-    pairs = _nearest(rows, clips, training or real, apart, (length, size), extractors) if look_back else {}
+    pairs = _nearest(rows, clips, training or real, training is not None, extractors) if look_back else {}
     report = {
         "format": FORMAT,
         "kind": KIND,
@@ -195,7 +191,7 @@ def evaluate_unpaired(
         "training_apart": training is not None,
         "rows": [_told(row) for row in rows],
     }
-    _write(out, report, rows, reference, pairs, rows[0].rate, judge)
+    _write(out, report, rows, reference, pairs, rate, judge)
     return report
 
 
@@ -322,6 +318,20 @@ def _distances(rows: Sequence[Contender], reference: Sequence[Real], extractors:
                 row.metrics |= distribution_distance(real, fake, extractor.name, extractor.dims)
 
 
+def _contents(
+    rows: Sequence[Contender],
+    shapes: bool,
+    describe: Extractor | None,
+    asked: tuple[str | None, Sequence[str]],
+    held: Sequence[Real],
+) -> None:
+    """Does the content stay what it is: of shapes, and in the features of a network."""
+    if shapes:
+        _shapes(rows, *asked, held)
+    if describe is not None:
+        _described(rows, describe)
+
+
 def _shapes(rows: Sequence[Contender], attribute: str | None, values: Sequence[str], held: Sequence[Real]) -> None:
     """Content distance; and where the attribute is a direction, the shape's way, which needs no judge."""
     for row in rows:
@@ -386,7 +396,6 @@ def _nearest(
     clips: Sequence[Real],
     pool: Stream,
     apart: bool,
-    form: tuple[int, tuple[int, int]],
     extractors: Sequence[Extractor] = (),
 ) -> dict[str, Nearest]:
     """The nearest training clip of each video and each real clip, in one pass over the training set for the pixels, and one
@@ -395,11 +404,12 @@ def _nearest(
     ``apart``: the real clips are not of the training set. Otherwise a real clip's own recording is left out.
     """
     made = [row for row in rows if row.model is not None]
+    height, width = clips[0].frames.shape[1:3]
     queries = [v for row in made for v in row.videos] + [c.frames for c in clips]
     groups: list[Any] = [None] * (len(queries) - len(clips)) + [None if apart else c.recording for c in clips]
     out: dict[str, Nearest] = {}
     for name, embed in {"pixels": pixels, **{e.name: features(e) for e in extractors if e.dims == 2}}.items():
-        training = ((recording_of(item[0]), item[1]) for item in checked(pool(), *form))
+        training = ((recording_of(item[0]), item[1]) for item in checked(pool(), len(clips[0].frames), (height, width)))
         found = nearest(queries, training, embed, groups)
         floor = found[len(queries) - len(clips) :]
         start = 0

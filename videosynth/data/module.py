@@ -141,8 +141,7 @@ class VideoData(LightningDataModule):
         file = None if glyphs is None else Path(glyphs)
         self.source = None if world is None else make_world(world, world_length, digits, file)
         self.world_seeds = world_seeds
-        self.attributes = attributes
-        self.maps = maps
+        self.attributes, self.maps = attributes, maps
         self.size = (int(size[0]), int(size[1]))
         self.fit: Literal["stretch", "cover"] = fit
         self.batch_size = batch_size
@@ -150,8 +149,7 @@ class VideoData(LightningDataModule):
             self.size, clip_length, max_step, (scale[0], scale[1]), bool(flip), colour, coarsen_labels, step
         )
         self._flip = flip
-        self.frames = frames
-        self.sequences = sequences
+        self.frames, self.sequences = frames, sequences
         self.workers = max(1, (os.cpu_count() or 1) - 1) if workers is None else workers
         self._flow: Flow | None = flow
         self.flow_weights = flow_weights
