@@ -276,6 +276,14 @@ def test_more_videos_than_files_at_a_time(verb, monkeypatch):
     assert load_latents("l.safetensors").seeds == tuple(range(7))
 
 
+def test_no_video_is_made_to_learn_the_latents_names(verb, monkeypatch):
+    made = []
+    cell = TwoPart.cell
+    monkeypatch.setattr(TwoPart, "cell", lambda self, *parts: made.append(0) or cell(self, *parts))
+    verb("two", "--frames", 20, "--out", "v", "--save-latents", "l.safetensors")
+    assert 20 <= len(made) < 30
+
+
 def test_saved_latents_make_the_same_videos_again(verb):
     verb(
         "two", "--count", 2, "--seed", 5, "--attributes", "shade=light", "--out", "a", "--save-latents", "l.safetensors"

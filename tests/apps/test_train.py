@@ -8,9 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from toys import TwoPart
 
+from videosynth.apps.train import _all_known, _model
 from videosynth.cli import main
+from videosynth.data.module import VideoData
 from videosynth.engine.checkpoint import read_checkpoint
+from videosynth.types import DataSpec, UserError
 
 SHADES = {"a": "dark", "b": "light", "c": "dark"}
 
@@ -82,3 +86,20 @@ def test_a_video_without_what_is_learnt_from_is_named_before_the_training(train,
     words[1] = "toys.Noise"
     words[5] = tmp_path / "other"
     assert train(*words, "--data.attributes", "[]")[0] == 0, "a model that learns from no attribute takes all videos"
+
+
+def test_classes_that_a_model_finds_by_itself_are_not_asked_of_the_data(tmp_path):
+    data = VideoData(root=str(videos(tmp_path / "data", {"a": "dark", "b": "light"})), size=(8, 8), workers=0)
+    _all_known(TwoPart(DataSpec(size=(8, 8), attributes={"category": ("0", "1")})), data)
+    with pytest.raises(UserError, match=r"c of .* has no shade"):
+        _all_known(TwoPart(DataSpec(size=(8, 8), attributes={"shade": ("dark", "light")})), data)
+
+
+def test_a_model_that_leaves_the_maps_out_plays_as_fast_as_it_saw(tmp_path):
+    data = VideoData(world="street", size=(16, 16), step=3, workers=0)
+    assert data.spec.maps
+    small = {"generator": {"width": 4}, "critic": {"width": 4}, "schedule": {"clip_length": 8}}
+    model = _model({"class_path": "videosynth.models.vgan.model.VGAN", "init_args": small}, data)
+    assert model.spec.fps == data.spec.fps / 3 == 5
+    painter = _model({"class_path": "toys.Translation", "init_args": {}}, data)
+    assert painter.spec.fps == 15, "maps come at their own rate"
