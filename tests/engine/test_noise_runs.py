@@ -43,6 +43,10 @@ def test_resumed_equals_uninterrupted(kind, tmp_path):
     assert whole["step"] == cut["step"] == 7
     for part in ("model", "average"):
         assert all(torch.equal(v, cut[part][k]) for k, v in whole[part].items())
+    for a, b in zip(whole["optimizers"], cut["optimizers"], strict=True):
+        assert a["state"].keys() == b["state"].keys()
+        for k, state in a["state"].items():
+            assert all(torch.equal(v, b["state"][k][name]) for name, v in state.items())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -41,7 +41,6 @@ def test_eyes_look_at_the_same_times():
     video = torch.arange(2 * 5).view(2, 5)
     times = torch.tensor([[4, 0], [1, 2]])
     assert ops.some_frames(video, times).tolist() == [4, 0, 6, 7]
-    assert ops.run_of_frames(video, 2, 3).tolist() == [[3, 4], [8, 9]]
     torch.manual_seed(0)
     times = ops.some_times(50, 6, 3)
     assert times.shape == (50, 3)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -19,6 +19,7 @@ from videosynth.models.phases import held_then_falling
 from videosynth.nn.constraints import add_spectral_norms, clip_singular_values, clip_weights, orthogonal_init
 from videosynth.types import CATEGORY, Clip, DataSpec, Request, UserError
 
+F = TypeVar("F")  # what a model calls its fakes
 Constraint = Literal["none", "svc", "clip", "penalty", "spectral"]
 
 
@@ -146,6 +147,25 @@ def critic_terms(
     return real_score, fake_score
 
 
+def one_step(
+    model: VideoModel,
+    play: Play,
+    schedule: Schedule,
+    clip: Clip,
+    fake: Callable[[Clip], F],
+    critics: Callable[[Clip, F], None],
+    generator: Callable[[Clip, F], None],
+) -> None:
+    """One training step: the critics' steps, each on its share of the clips, and the generator's on the last share's fakes."""
+    *early, last = clip.split(schedule.critic_steps)
+    for part in early:
+        critics(part, fake(part))
+    made = fake(last)
+    for side in (generator, critics) if play.order == "generator_first" else (critics, generator):
+        side(last, made)
+    model.steps += 1
+
+
 @contextlib.contextmanager
 def only_looking(*critics: nn.Module) -> Iterator[None]:
     """Batch norms use the statistics of the batch but do not collect them: a critic's running deviations, by which singular
@@ -181,6 +201,12 @@ def training_choices(model: VideoModel, batch: int, below: int) -> Tensor:
     """``(B)`` ids in 0, ..., below - 1, drawn like :func:`training_noise`."""
     rank, world = model.trainer.global_rank, model.trainer.world_size
     return torch.randint(below, (batch * world,))[rank * batch : (rank + 1) * batch].to(model.device)
+
+
+def training_times(model: VideoModel, batch: int, length: int, count: int) -> Tensor:
+    """``(B, count)`` times of the frames that an image critic sees, drawn like :func:`training_noise`."""
+    rank, world = model.trainer.global_rank, model.trainer.world_size
+    return ops.some_times(batch * world, length, count)[rank * batch : (rank + 1) * batch].to(model.device)
 
 
 # Attributes ---------------------------------------------------------------------------------------------------------------
@@ -224,9 +250,9 @@ def asked_class(spec: DataSpec, name: str, request: Request) -> Tensor:
     asked = request.attributes.get(name)
     if asked is None:
         drawn = ops.integers(ops.generators(request.seeds, name), len(values))
-        return latent(request, CATEGORY, F.one_hot(drawn, len(values)).float())
+        return latent(request, CATEGORY, torch.nn.functional.one_hot(drawn, len(values)).float())
     each = (asked,) * len(request.seeds) if isinstance(asked, str) else asked
-    return F.one_hot(torch.tensor([values.index(value) for value in each]), len(values)).float()
+    return torch.nn.functional.one_hot(torch.tensor([values.index(value) for value in each]), len(values)).float()
 
 
 def latent(request: Request, name: str, drawn: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Tensor functions without parameters."""
 
-from videosynth.ops.eyes import run_of_frames, some_frames, some_times
+from videosynth.ops.eyes import some_frames, some_times
 from videosynth.ops.images import to_float, to_uint8
 from videosynth.ops.maps import class_channels, encode_maps, instance_edges, one_hot, one_hot_channels
 from videosynth.ops.noise import along, generators, integers, normal, uniform
@@ -33,7 +33,6 @@ __all__ = [
     "pad_to_multiple",
     "pixel_grid",
     "pyramid",
-    "run_of_frames",
     "smaller_clip",
     "smaller_maps",
     "some_frames",

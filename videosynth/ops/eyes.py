@@ -1,6 +1,7 @@
-"""What a critic is shown of a video: one frame of it (S_1) or a run of frames (S_T) (MoCoGAN).
+"""What a critic of pictures is shown of a video: single frames of it (S_1 of MoCoGAN).
 
-Real videos, fake ones and whatever belongs to them are cut at the same times.
+Real videos, fake ones and whatever belongs to them are cut at the same times. (S_T, a run of frames, is the clip that was
+drawn: ``data/draws.py``.)
 """
 
 from __future__ import annotations
@@ -18,8 +19,3 @@ def some_frames(video: Tensor, times: Tensor) -> Tensor:
 def some_times(batch: int, length: int, count: int = 1) -> Tensor:
     """``(B, K)`` different times of each video, from torch's global generator."""
     return torch.rand(batch, length).argsort(dim=1)[:, : min(count, length)]
-
-
-def run_of_frames(video: Tensor, length: int, start: int = 0) -> Tensor:
-    """S_T: ``length`` consecutive frames of ``(B, T, ...)`` from ``start`` on."""
-    return video[:, start : start + length]

@@ -27,9 +27,11 @@ from videosynth.models.play import (
     keep_smooth,
     known_ids,
     latent,
+    one_step,
     only_looking,
     training_choices,
     training_noise,
+    training_times,
 )
 from videosynth.types import CATEGORY, LATENT, Clip, DataSpec, Frame, Request, UserError
 
@@ -211,17 +213,7 @@ class MoCoGAN(VideoModel):
         return optimizers
 
     def training_step(self, clip: Clip, _: Any) -> None:
-        *early, last = clip.split(self.schedule.critic_steps)
-        for part in early:
-            self._critic_steps(part, self._fake(part))
-        fake = self._fake(last)
-        if self.play.order == "generator_first":
-            self._generator_step(last, fake)
-            self._critic_steps(last, fake)
-        else:
-            self._critic_steps(last, fake)
-            self._generator_step(last, fake)
-        self.steps += 1
+        one_step(self, self.play, self.schedule, clip, self._fake, self._critic_steps, self._generator_step)
 
     def _fake(self, clip: Clip) -> Fake:
         """Videos from fresh noise (and the clips' first frames), of the classes that the clips have."""
@@ -262,7 +254,7 @@ class MoCoGAN(VideoModel):
                 terms["category"] = self._category_of(judged[0], judged[1], clip, fake)
         self.log("v/accuracy", hits(self.play, *scores))
         if self.image_critic is not None:
-            times = ops.some_times(clip.batch, clip.length, self.eyes.frames)
+            times = training_times(self, clip.batch, clip.length, self.eyes.frames)
             with self.step("i") as terms:
                 eyes = (ops.some_frames(real, times), ops.some_frames(made, times))
                 scores = critic_terms(terms, self.play, self.image_critic, *eyes)
@@ -283,7 +275,7 @@ class MoCoGAN(VideoModel):
             if terms.wants("category"):
                 terms["category"] = _entropy(judged.classes, fake.ids)
             if terms.wants("image") and self.image_critic is not None:
-                times = ops.some_times(clip.batch, clip.length, self.eyes.frames)
+                times = training_times(self, clip.batch, clip.length, self.eyes.frames)
                 terms["image"] = generator_loss(
                     self.play.game, [self.image_critic(ops.some_frames(fake.frames, times))]
                 )

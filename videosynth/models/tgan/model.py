@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from videosynth.models.play import (
     keep_smooth,
     known_ids,
     latent,
+    one_step,
     only_looking,
     training_noise,
 )
@@ -33,6 +34,11 @@ from videosynth.types import CATEGORY, LATENT, Clip, DataSpec, Frame, Request, U
 
 PLAY = Play("wasserstein", "svc")
 SCHEDULE = Schedule(lr=5e-5, lr_critic=5e-5, optimizer="rmsprop")
+
+
+class Fake(NamedTuple):
+    frames: Tensor  # (B, T, 3, H, W)
+    label: Tensor | None  # (B, K) one-hot classes that they were made of
 
 
 class TGAN(VideoModel):
@@ -115,33 +121,23 @@ class TGAN(VideoModel):
         return optimizers
 
     def training_step(self, clip: Clip, _: Any) -> None:
-        *early, last = clip.split(self.schedule.critic_steps)
-        for part in early:
-            self._critic_step(part, *self._fake(part))
-        fake, label = self._fake(last)
-        if self.play.order == "generator_first":
-            self._generator_step(fake, label)
-            self._critic_step(last, fake, label)
-        else:
-            self._critic_step(last, fake, label)
-            self._generator_step(fake, label)
-        self.steps += 1
+        one_step(self, self.play, self.schedule, clip, self._fake, self._critic_step, self._generator_step)
 
-    def _fake(self, clip: Clip) -> tuple[Tensor, Tensor | None]:
+    def _fake(self, clip: Clip) -> Fake:
         """Videos from fresh noise, of the classes that the clips have."""
         z = 2 * torch.special.ndtr(training_noise(self, clip.batch, self.shape.latent)) - 1  # U(-1, 1)
         label = None
         if self.classes:
             label = self._label(known_ids(self, clip, self.attribute))
-        return self.cell(z, label).frames, label
+        return Fake(self.cell(z, label).frames, label)
 
-    def _critic_step(self, clip: Clip, fake: Tensor, label: Tensor | None) -> None:
+    def _critic_step(self, clip: Clip, fake: Fake) -> None:
         assert clip.frames is not None
         with self.step("d") as terms:
             real = ops.to_float(clip.frames)
-            scores = critic_terms(terms, self.play, lambda x: self.critic(x, label), real, fake.detach())
+            scores = critic_terms(terms, self.play, lambda x: self.critic(x, fake.label), real, fake.frames.detach())
         self.log("d/accuracy", hits(self.play, *scores))
 
-    def _generator_step(self, fake: Tensor, label: Tensor | None) -> None:
+    def _generator_step(self, clip: Clip, fake: Fake) -> None:
         with self.step("g") as terms, only_looking(self.critic):
-            terms["adv"] = generator_loss(self.play.game, [self.critic(fake, label)])
+            terms["adv"] = generator_loss(self.play.game, [self.critic(fake.frames, fake.label)])

@@ -20,6 +20,7 @@ from videosynth.models.play import (
     hits,
     keep_smooth,
     latent,
+    one_step,
     only_looking,
     training_noise,
 )
@@ -125,17 +126,7 @@ class VGAN(VideoModel):
         return optimizers
 
     def training_step(self, clip: Clip, _: Any) -> None:
-        *early, last = clip.split(self.schedule.critic_steps)
-        for part in early:
-            self._critic_step(part, self._fake(part))
-        fake = self._fake(last)
-        if self.play.order == "generator_first":
-            self._generator_step(last, fake)
-            self._critic_step(last, fake)
-        else:
-            self._critic_step(last, fake)
-            self._generator_step(last, fake)
-        self.steps += 1
+        one_step(self, self.play, self.schedule, clip, self._fake, self._critic_step, self._generator_step)
 
     def _fake(self, clip: Clip) -> Layers:
         """Videos from fresh noise, or from the clips' first frames."""
