@@ -114,7 +114,7 @@ def test_wide_frames_are_frames_unless_told_otherwise(tmp_path: Path) -> None:
 def test_wide_pictures_that_do_not_divide_are_no_frames_unless_told(tmp_path: Path, width: int) -> None:
     for t in range(3):
         save(tmp_path / "v" / f"{t}.png", np.full((8, width, 3), t, np.uint8))
-    with pytest.raises(UserError, match=rf"{width}x8: {width} is no multiple of 8.*say `videos: frames`"):
+    with pytest.raises(UserError, match=rf"{width}x8: {width} is no multiple of 8.*set videos to frames"):
         index_folder(tmp_path)
     (tmp_path / "dataset.yaml").write_text("videos: frames\n")
     assert index_folder(tmp_path).lengths == (3,)

@@ -47,12 +47,12 @@ def strip_length(path: Path) -> int:
     if long % short:
         raise UserError(
             f"{path} is {width}x{height}: {long} is no multiple of {short}, so it is no strip of square frames: "
-            "cut it to a multiple, or say `videos: frames` in dataset.yaml if each picture is a frame of a video"
+            "cut it to a multiple, or set videos to frames in dataset.yaml if each picture is a frame of a video"
         )
     if long == short:
         raise UserError(
             f"{path} is {width}x{height}: it holds one frame only: give a strip of more square frames side by side or "
-            "one below the other, or say `videos: frames` in dataset.yaml if each picture is a frame of a video"
+            "one below the other, or set videos to frames in dataset.yaml if each picture is a frame of a video"
         )
     return long // short
 
