@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 import torch
-import torch.nn.functional
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -19,7 +19,7 @@ from videosynth.models.phases import held_then_falling
 from videosynth.nn.constraints import add_spectral_norms, clip_singular_values, clip_weights, orthogonal_init
 from videosynth.types import CATEGORY, Clip, DataSpec, Request, UserError
 
-F = TypeVar("F")  # what a model calls its fakes
+Fakes = TypeVar("Fakes")  # what a model calls its fakes
 Constraint = Literal["none", "svc", "clip", "penalty", "spectral"]
 
 
@@ -98,9 +98,7 @@ class Schedule:
 
     def group(self, *modules: str, critic: bool = False) -> Group:
         rate = self.lr_critic if critic else self.lr
-        return Group(
-            modules, rate, (self.beta1, 0.999), optimizer=self.optimizer, weight_decay=self.weight_decay
-        )  # fmt: skip
+        return Group(modules, rate, (self.beta1, 0.999), optimizer=self.optimizer, weight_decay=self.weight_decay)
 
     def phase(self, step: int) -> Phase:
         rate = held_then_falling(step, self.steps, self.decay_from)
@@ -152,9 +150,9 @@ def one_step(
     play: Play,
     schedule: Schedule,
     clip: Clip,
-    fake: Callable[[Clip], F],
-    critics: Callable[[Clip, F], None],
-    generator: Callable[[Clip, F], None],
+    fake: Callable[[Clip], Fakes],
+    critics: Callable[[Clip, Fakes], None],
+    generator: Callable[[Clip, Fakes], None],
 ) -> None:
     """One training step: the critics' steps, each on its share of the clips, and the generator's on the last share's fakes."""
     *early, last = clip.split(schedule.critic_steps)
@@ -250,9 +248,9 @@ def asked_class(spec: DataSpec, name: str, request: Request) -> Tensor:
     asked = request.attributes.get(name)
     if asked is None:
         drawn = ops.integers(ops.generators(request.seeds, name), len(values))
-        return latent(request, CATEGORY, torch.nn.functional.one_hot(drawn, len(values)).float())
+        return latent(request, CATEGORY, F.one_hot(drawn, len(values)).float())
     each = (asked,) * len(request.seeds) if isinstance(asked, str) else asked
-    return torch.nn.functional.one_hot(torch.tensor([values.index(value) for value in each]), len(values)).float()
+    return F.one_hot(torch.tensor([values.index(value) for value in each]), len(values)).float()
 
 
 def latent(request: Request, name: str, drawn: Tensor) -> Tensor:
