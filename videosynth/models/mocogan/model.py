@@ -93,9 +93,9 @@ class MoCoGAN(VideoModel):
         """Groups, weights and what a request may hold."""
         schedule, weights = self.schedule, self.play.critic_weights
         self.groups = {"g": schedule.group("generator"), "v": schedule.group("video_critic", critic=True)}
-        drawn = float(losses.category if self.classes else 0)
+        drawn, read = (w if self.classes else 0.0 for w in (losses.category, losses.category_critic))
         beside = {"video": losses.video, "category": drawn, "first": losses.first if self.shape.from_image else 0.0}
-        self.weights = {"g": {"image": losses.image, **beside}, "v": {**weights, "category": float(self.classes > 0)}}
+        self.weights = {"g": {"image": losses.image, **beside}, "v": {**weights, "category": read}}
         if self.image_critic is None:
             self.weights["g"]["image"] = 0.0
         else:
@@ -109,7 +109,7 @@ class MoCoGAN(VideoModel):
         if self.shape.from_image:
             self.needs, self.first_is_given = frozenset({"context"}), True
 
-    def _critics(self) -> list[nn.Module]:
+    def _critics(self) -> list[VideoCritic | ImageCritic]:
         return [c for c in (self.video_critic, self.image_critic) if c is not None]
 
     @classmethod
@@ -209,7 +209,8 @@ class MoCoGAN(VideoModel):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         optimizers = super().configure_optimizers()
         for optimizer, critic in zip(optimizers[1:], self._critics(), strict=True):
-            keep_smooth(self, optimizer, [critic], self.play)
+            # The class head is no critic: bounded, its logits could not grow apart.
+            keep_smooth(self, optimizer, [critic.trunk, critic.score], self.play)
         return optimizers
 
     def training_step(self, clip: Clip, _: Any) -> None:

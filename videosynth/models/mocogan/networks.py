@@ -124,6 +124,7 @@ class ImageCritic(nn.Module):
 
     def __init__(self, size: tuple[int, int], shape: CriticShape) -> None:
         super().__init__()
+        self.centre = shape.centre
         count = doublings(size)
         patches = shape.image == "patch"
         _enough_for_patches(patches, count, size)
@@ -136,7 +137,7 @@ class ImageCritic(nn.Module):
             self.score = nn.Conv2d(channels[-1], 1, (size[0] // 2**count, size[1] // 2**count), bias=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return self.score(self.trunk(pictures))
+        return self.score(self.trunk(pictures - self.centre))
 
 
 class Judged(NamedTuple):
@@ -152,6 +153,7 @@ class VideoCritic(nn.Module):
 
     def __init__(self, size: tuple[int, int], length: int, classes: int, shape: CriticShape) -> None:
         super().__init__()
+        self.centre = shape.centre
         count = doublings(size)
         self.patches = shape.video == "patch"
         _enough_for_patches(self.patches, count, size)
@@ -177,6 +179,6 @@ class VideoCritic(nn.Module):
         self.classes = nn.Conv3d(channels[-1], classes, grid, bias=False) if classes else None
 
     def forward(self, video: Tensor) -> Judged:
-        features = self.trunk(video.transpose(1, 2))
+        features = self.trunk((video - self.centre).transpose(1, 2))
         classes = None if self.classes is None else self.classes(features).flatten(1)
         return Judged(self.score(features).flatten(1), classes)

@@ -53,6 +53,8 @@ class CriticShape:
         frames: how many frames of each clip the image critic sees.
         norm: they have batch norms (leave them out under a gradient penalty or spectral norms).
         noise: deviation of noise ahead of their layers in training.
+        centre: the grey of pictures that is 0 to the critics and lies beyond the edges of what they see: -1 black, 0 grey, 1 white.
+            Shapes on black are learnt far sooner with -1.
     """
 
     image: Literal["patch", "plain", "none"] = "patch"
@@ -61,6 +63,7 @@ class CriticShape:
     frames: int = 1
     norm: bool = True
     noise: float = 0.0
+    centre: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.width, self.frames) < 1 or self.noise < 0:
@@ -75,10 +78,12 @@ class Losses:
         image: the image critic's game.
         video: the video critic's game.
         category: the class that the video critic reads from the video against the one it was made of.
+        category_critic: the same beside the video critic's own score, in the critic's step.
         first: absolute difference between the first frame and the given picture (from_image).
     """
 
     image: float = 1.0
     video: float = 1.0
     category: float = 1.0
+    category_critic: float = 1.0
     first: float = 10.0

@@ -92,6 +92,7 @@ class Critic(nn.Module):
 
     def __init__(self, length: int, size: tuple[int, int], classes: int, shape: CriticShape) -> None:
         super().__init__()
+        self.centre = shape.centre
         count = doublings(size)
         if length < 2**count:
             raise ValueError(
@@ -107,7 +108,7 @@ class Critic(nn.Module):
         weight_init(self, lambda w: nn.init.uniform_(w, -0.01, 0.01))
 
     def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
-        x = video.transpose(1, 2)  # (B, 3, T, H, W)
+        x = (video - self.centre).transpose(1, 2)  # (B, 3, T, H, W)
         if label is not None:
             x = torch.cat([x, label[:, :, None, None, None].expand(-1, -1, *x.shape[2:])], dim=1)
         features = self.trunk(x).transpose(1, 2)  # (B, T', C, h, w)

@@ -118,6 +118,7 @@ class Critic(nn.Module):
 
     def __init__(self, grid: Grid, shape: CriticShape, outputs: int = 1) -> None:
         super().__init__()
+        self.centre = shape.centre
         channels = list(reversed(widths(shape.width, grid.doublings)))
         rungs = [Rung(c, norm=shape.norm and i > 0, activation="leaky") for i, c in enumerate(channels)]
         self.trunk = ladder(3, 3, rungs, form=Form(eps=CRITIC_EPS, noise=shape.noise))
@@ -125,4 +126,4 @@ class Critic(nn.Module):
         init(self)
 
     def forward(self, video: Tensor) -> Tensor:
-        return self.score(self.trunk(video.transpose(1, 2))).flatten(1)
+        return self.score(self.trunk((video - self.centre).transpose(1, 2))).flatten(1)
