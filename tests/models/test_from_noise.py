@@ -10,10 +10,12 @@ import torch
 
 from videosynth.models.base import exported_weights, load
 from videosynth.models.mocogan.model import MoCoGAN
+from videosynth.models.mocogan.networks import ImageCritic, VideoCritic
 from videosynth.models.mocogan.options import CriticShape as Critics
 from videosynth.models.mocogan.options import GeneratorShape as Moco
 from videosynth.models.play import Play, Schedule
 from videosynth.models.tgan.model import TGAN
+from videosynth.models.tgan.networks import Critic as TGANCritic
 from videosynth.models.tgan.options import CriticShape as TCritic
 from videosynth.models.tgan.options import GeneratorShape as TShape
 from videosynth.models.vgan.model import VGAN
@@ -300,14 +302,46 @@ def test_every_constraint_trains(kind, constraint):
     watch = train_steps(model, random_clip(base.spec, 2, base.schedule.clip_length), 4)
     assert len(watch.losses) == 4
     assert model.steps == 4
+    bound = [
+        p.detach() for c in critics for n, p in c.named_parameters() if not n.startswith("classes")
+    ]  # a class head is not
     if constraint == "svc":
-        assert max(largest_singular_value(c) for c in critics) <= 1 + 1e-5
+        assert max(float(torch.linalg.matrix_norm(p.flatten(1), 2)) for p in bound if p.ndim > 2) <= 1 + 1e-5
     if constraint == "clip":
-        assert all(p.abs().max() <= play.bound for c in critics for p in c.parameters())
+        assert all(p.abs().max() <= play.bound for p in bound)
     if constraint == "spectral":
         assert max(largest_singular_value(c) for c in critics) < 1.5  # of few power iterations
     if constraint == "penalty":
         assert any(k.endswith("/penalty") for k in watch.losses[0])
+
+
+@pytest.mark.parametrize("constraint", ["svc", "clip"])
+def test_the_class_head_is_not_bound(constraint):
+    model = MoCoGAN.tiny()
+    model.play = Play("wasserstein", constraint, every=1)
+    assert model.video_critic.classes is not None
+    torch.nn.init.constant_(model.video_critic.classes.weight, 3.0)
+    train_steps(model, random_clip(model.spec, 2, 8), 1)
+    assert model.video_critic.classes.weight.max() > 2.9
+
+
+@pytest.mark.parametrize(
+    ("critic", "black"),
+    [
+        (lambda c: ImageCritic((16, 16), Critics(image="plain", width=4, centre=c)), (1, 3, 16, 16)),
+        (lambda c: VideoCritic((16, 16), 8, 0, Critics(width=4, centre=c)), (1, 8, 3, 16, 16)),
+        (lambda c: TGANCritic(8, (16, 16), 0, TCritic(width=4, centre=c)), (1, 8, 3, 16, 16)),
+        (lambda c: VCritic(Grid.of(8, (16, 16)), VCriticShape(width=4, centre=c)), (1, 8, 3, 16, 16)),
+    ],
+)
+def test_what_is_as_dark_as_the_centre_has_no_edges(critic, black):
+    edges = {}
+    for centre in (-1.0, 0.0):
+        made, first = critic(centre), []
+        made.trunk[0].register_forward_hook(lambda _m, _i, out, seen=first: seen.append(out))
+        made(torch.full(black, -1.0))
+        edges[centre] = float(first[0].transpose(0, 1).flatten(1).std(dim=1).max())
+    assert edges[-1.0] < 1e-6 < 1e-4 < edges[0.0]
 
 
 def test_singular_values_are_clipped_every_so_many_steps():

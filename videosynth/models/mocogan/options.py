@@ -53,7 +53,7 @@ class CriticShape:
         frames: how many frames of each clip the image critic sees.
         norm: they have batch norms (leave them out under a gradient penalty or spectral norms).
         noise: deviation of noise ahead of their layers in training.
-        centre: the grey of pictures that is 0 to the critics and lies beyond the edges of what they see: -1 black, 0 grey, 1 white.
+        centre: the grey that is 0 to the critics, and so lies beyond the edges of what they see: -1 black, 0 grey, 1 white.
             Shapes on black are learnt far sooner with -1.
     """
 

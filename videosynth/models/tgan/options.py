@@ -43,7 +43,7 @@ class CriticShape:
         beta: batch norms have a shift (the paper's have none).
         norm: it has batch norms at all (leave them out under a gradient penalty or spectral norms).
         noise: deviation of noise ahead of its layers in training (0.3 in the paper's vanilla GAN).
-        centre: the grey of pictures that is 0 to the critic and lies beyond the edges of what it sees: -1 black, 0 grey, 1 white.
+        centre: the grey that is 0 to the critic, and so lies beyond the edges of what it sees: -1 black, 0 grey, 1 white.
             Shapes on black are learnt far sooner with -1.
     """
 

@@ -36,7 +36,7 @@ class CriticShape:
         width: channels of its first layer; they double with each of the others.
         norm: it has batch norms (leave them out under a gradient penalty or spectral norms).
         noise: deviation of noise ahead of its layers in training.
-        centre: the grey of pictures that is 0 to the critic and lies beyond the edges of what it sees: -1 black, 0 grey, 1 white.
+        centre: the grey that is 0 to the critic, and so lies beyond the edges of what it sees: -1 black, 0 grey, 1 white.
             Shapes on black are learnt far sooner with -1.
     """
 
