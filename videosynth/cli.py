@@ -98,7 +98,9 @@ def train(arguments: list[str]) -> None:
 
 def generate(arguments: list[str]) -> None:
     p = _parser("generate", "Make videos with a trained model.")
-    p.add_argument("run", help="run folder, or owner/name on the hub")
+    p.add_argument(
+        "run", help="run folder, box:NAME (weights that come along: videosynth models), or owner/name on the hub"
+    )
     p.add_argument(
         "--maps", help="label maps: a data set, a folder of pictures, a lossless video, or world:street[:SEED]"
     )

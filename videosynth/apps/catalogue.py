@@ -15,6 +15,7 @@ from videosynth.apps.estimate import told
 from videosynth.apps.train import config_path, parse, parser, presets
 from videosynth.models import MODELS, model_class
 from videosynth.models.base import VideoModel, rebuild
+from videosynth.models.box import PREFIX, names
 from videosynth.types import DataSpec, MapSpec, UserError
 
 
@@ -88,6 +89,8 @@ def catalogue(cost: bool = False, only: list[str] | None = None) -> Iterator[str
             yield f"  {preset} ({width}x{height}): {counts}"
             if cost:
                 yield f"    {_cost_line(preset, model)}"
+    if not only:
+        yield f"in the box: {', '.join(f'{PREFIX}{name}' for name in names())} (run folders: videosynth generate {PREFIX}NAME)"
     yield (
         "Counts are for 35 classes and instance edges (from noise: six values of an attribute). "
         "Train one with: videosynth train --config PRESET --data.root DIR --out RUN"

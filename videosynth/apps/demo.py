@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,10 @@ from videosynth.apps.evaluate import Truth, evaluate, from_model
 from videosynth.apps.maps import DRIVE
 from videosynth.data.world import iterate_world
 from videosynth.models.base import load
+from videosynth.models.box import box
 from videosynth.types import UserError
 from videosynth.video.sheets import side_by_side
 from videosynth.video.write import write_video
-
-
-def box(name: str) -> Path:
-    """A run folder that comes with the package."""
-    return Path(str(resources.files("videosynth") / "box" / name))
 
 
 def demo(out: Path, frames: int, seed: int | None) -> None:

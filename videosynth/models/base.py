@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from videosynth.files import atomic, read_json, write_json
+from videosynth.models.box import PREFIX, box
 from videosynth.models.upgrade import FORMAT, upgraded
 from videosynth.types import Clip, DataSpec, Frame, Request, UserError
 
@@ -378,7 +379,11 @@ def check_tensors(path: Path, found: dict[str, Tensor], expected: dict[str, Tens
 
 
 def resolve(folder: Path | str) -> Path:
-    """A run folder on disk, or the snapshot of a hub repository ``owner/name``."""
+    """A run folder on disk, one that comes with the package (``box:NAME``), or the snapshot of a hub repository
+    ``owner/name``.
+    """
+    if str(folder).startswith(PREFIX):
+        return box(str(folder).removeprefix(PREFIX))
     path = Path(folder)
     if path.is_dir():
         if not (path / "model.json").exists():
