@@ -218,7 +218,7 @@ def clipping(place: Place, out: Path, repeats: int = 20) -> None:
     out.mkdir(parents=True, exist_ok=True)
     rows = trained(place, [f"tgan-32-{c}" for c in ("svc", "none", "clip", "penalty")])
     found = _curves(place, rows, out, "clipping", FIGURES)
-    costs = [clipping_cost(name, width, repeats) for name, width in (("small", 24), ("paper", 64))]
+    costs = [clipping_cost(name, width, repeats) for name, width in (("small", 12), ("paper", 64))]
     known = {"runs": facts(place, rows), "threads": torch.get_num_threads()}
     write_json(out / "clipping.json", stamp() | known | {"curves": found, "costs": costs})
     head = ["critic", "width", "ms a call", "ms, all within", "largest before", "after", "second call changes nothing"]

@@ -97,11 +97,11 @@ def _random(model: VideoModel, frames: np.ndarray) -> Iterator[VideoModel]:
 @torch.no_grad()
 def trunk_features(model: VideoModel, frames: np.ndarray) -> np.ndarray:
     """``N F`` of clips uint8 ``N T H W 3``."""
-    trunk: Any = model.get_submodule("critic.trunk")
+    critic: Any = model.get_submodule("critic")
     made = []
     for start in range(0, len(frames), BATCH):
         clips = torch.from_numpy(frames[start : start + BATCH]).permute(0, 4, 1, 2, 3).float() / 127.5 - 1
-        made.append(F.adaptive_avg_pool2d(trunk(clips).mean(dim=2), 2).flatten(1))
+        made.append(F.adaptive_avg_pool2d(critic.trunk(clips - critic.centre).mean(dim=2), 2).flatten(1))
     return torch.cat(made).double().numpy()
 
 

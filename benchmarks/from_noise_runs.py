@@ -57,7 +57,7 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     "tgan-32-none": ("shapes", [*TGAN_32, "--model.play.constraint", "none", *OWN]),
     "tgan-32-clip": ("shapes", [*TGAN_32, "--model.play.constraint", "clip", "--model.play.bound", "0.01", *OWN]),
     "tgan-32-penalty": (
-        "shapes", [*TGAN_32, "--model.play.constraint", "penalty", "--model.critic.norm", "false"]
+        "shapes", [*TGAN_32, "--model.play.constraint", "penalty", "--model.critic.norm", "false", *OWN]
     ),
 }  # fmt: skip
 COMMON = ["--run.sample_every", "0", "--run.progress", "false"]
