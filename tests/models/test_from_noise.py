@@ -446,6 +446,34 @@ def test_only_a_critics_own_step_moves_its_running_deviations():
     assert seen == [0.1, 0.1, 0.0]  # real, fake, the generator's step
 
 
+@pytest.mark.parametrize(
+    ("make", "options"), [(moco, {"mode": "supervised"}), (tgan, {"conditional": True}), (vgan, {})]
+)
+def test_together_real_and_fake_are_one_batch_and_the_generator_meets_running_statistics(make, options):
+    model = make(**options)
+    model.train().play = Play("wasserstein", apart=0.0)
+    critic = model.get_submodule("video_critic" if make is moco else "critic")
+    norm = next(m for m in critic.modules() if isinstance(m, BatchNorm))
+    seen = []
+    norm.register_forward_hook(lambda m, i, _: seen.append((i[0].shape[0], m.training)))
+    train_steps(model, random_clip(model.spec, 2, 8), 1)
+    assert seen == [(4, True), (2, False)]
+    assert norm.training
+    assert norm.momentum == 0.1
+
+
+def test_apart_is_a_share_of_the_training():
+    model = VGAN.tiny()
+    model.play = Play(apart=0.5)
+    model.total_steps = 4
+    together = []
+    for model.steps in range(4):
+        together.append(model.play.together(model))
+    assert together == [False, False, True, True]
+    with pytest.raises(UserError, match=r"play.apart must lie in 0..1, not 1.5"):
+        Play(apart=1.5)
+
+
 def test_weights_in_half_precision_keep_their_counters(tmp_path):
     model = tgan()
     model.save(tmp_path, dtype=torch.float16)

@@ -36,6 +36,9 @@ class Play:
         penalty: weight of the gradient penalty.
         begin: weights of the critics: own (as the paper draws them) or bound (orthogonal, all singular values 1).
         order: who steps first on a batch's fakes, the critics or the generator (as in TGAN's reference).
+        apart: share of the training in which real and fake go through a critic one after the other, each normed by itself, as
+            in the papers: that makes for variety, but hides from the critic how much of something there is. After it they go
+            through together, normed by the same statistics, and the generator's fakes by the running ones.
     """
 
     game: Game = "ce"
@@ -45,12 +48,19 @@ class Play:
     penalty: float = 10.0
     begin: Literal["own", "bound"] = "own"
     order: Literal["critic_first", "generator_first"] = "critic_first"
+    apart: float = 1.0
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.bound <= 0 or self.penalty < 0:
             raise UserError("play.every must be 1 or more, play.bound above 0, play.penalty 0 or more")
+        if not 0 <= self.apart <= 1:
+            raise UserError(f"play.apart must lie in 0..1, not {self.apart:g}")
         if self.begin == "bound" and self.constraint != "svc":
             raise UserError(f"play.begin bound is for play.constraint svc, not {self.constraint}: leave it out")
+
+    def together(self, model: VideoModel) -> bool:
+        """Whether, at the model's training step, real and fake go through a critic together."""
+        return model.steps >= self.apart * model.total_steps
 
     @property
     def critic_weights(self) -> dict[str, float]:
@@ -132,12 +142,20 @@ def _share_deviations(model: VideoModel, critic: nn.Module) -> None:
 
 
 def critic_terms(
-    terms: Terms, play: Play, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
+    model: VideoModel,
+    play: Play,
+    terms: Terms,
+    critic: Callable[[Tensor], Tensor],
+    real: Tensor,
+    fake: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """The critic's terms ``adv`` and ``penalty``; first real, then fake videos go through it, so that batch norms see either.
-    Returns both scores.
+    """The critic's terms ``adv`` and ``penalty``; first real, then fake videos go through it, so that batch norms see
+    either, or both as one batch. Returns both scores.
     """
-    real_score, fake_score = critic(real), critic(fake)
+    if play.together(model):
+        real_score, fake_score = critic(torch.cat([real, fake])).chunk(2)
+    else:
+        real_score, fake_score = critic(real), critic(fake)
     terms["adv"] = critic_loss(play.game, [real_score], [fake_score])
     if terms.wants("penalty"):
         with torch.autocast(real.device.type, enabled=False):  # slopes of slopes are not for half precision
@@ -165,19 +183,21 @@ def one_step(
 
 
 @contextlib.contextmanager
-def only_looking(*critics: nn.Module) -> Iterator[None]:
-    """Batch norms use the statistics of the batch but do not collect them: a critic's running deviations, by which singular
-    value clipping bounds their scales, weigh real and fake alike.
+def only_looking(together: bool, *critics: nn.Module) -> Iterator[None]:
+    """In the generator's step batch norms use the statistics of the batch (``together``: the running ones) but do not collect
+    them: a critic's running deviations, by which singular value clipping bounds their scales, weigh real and fake alike.
     """
     norms = [m for critic in critics for m in critic.modules() if isinstance(m, _BatchNorm)]
-    usual = [norm.momentum for norm in norms]
+    usual = [(norm.momentum, norm.training) for norm in norms]
     for norm in norms:
         norm.momentum = 0.0
+        norm.train(norm.training and not together)
     try:
         yield
     finally:
-        for norm, momentum in zip(norms, usual, strict=True):
+        for norm, (momentum, training) in zip(norms, usual, strict=True):
             norm.momentum = momentum
+            norm.train(training)
 
 
 def hits(play: Play, real: Tensor, fake: Tensor) -> Tensor:

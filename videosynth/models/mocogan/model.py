@@ -14,7 +14,7 @@ from torch import Tensor
 from videosynth import ops
 from videosynth.losses.adversarial import generator_loss
 from videosynth.models.base import Phase, VideoModel, check_batch
-from videosynth.models.mocogan.networks import Content, Generator, ImageCritic, Judged, VideoCritic
+from videosynth.models.mocogan.networks import Content, Generator, ImageCritic, VideoCritic
 from videosynth.models.mocogan.options import CriticShape, GeneratorShape, Losses
 from videosynth.models.play import (
     Play,
@@ -242,34 +242,35 @@ class MoCoGAN(VideoModel):
         assert clip.frames is not None
         real, made = ops.to_float(clip.frames), fake.frames.detach()
         with self.step("v") as terms:
-            judged: list[
-                Judged
-            ] = []  # of real, then fake videos: the class head reads the features that the score does
+            classes: list[Tensor] = []  # of real, then fake videos: the head reads the features that the score does
 
             def score(video: Tensor) -> Tensor:
-                judged.append(self.video_critic(video))
-                return judged[-1].score
+                judged = self.video_critic(video)
+                classes.extend([] if judged.classes is None else [judged.classes])
+                return judged.score
 
-            scores = critic_terms(terms, self.play, score, real, made)
+            scores = critic_terms(self, self.play, terms, score, real, made)
             if terms.wants("category"):
-                terms["category"] = self._category_of(judged[0], judged[1], clip, fake)
+                terms["category"] = self._category_of(torch.cat(classes), clip, fake)
         self.log("v/accuracy", hits(self.play, *scores))
         if self.image_critic is not None:
             times = training_times(self, clip.batch, clip.length, self.eyes.frames)
             with self.step("i") as terms:
                 eyes = (ops.some_frames(real, times), ops.some_frames(made, times))
-                scores = critic_terms(terms, self.play, self.image_critic, *eyes)
+                scores = critic_terms(self, self.play, terms, self.image_critic, *eyes)
             self.log("i/accuracy", hits(self.play, *scores))
 
-    def _category_of(self, real: Judged, made: Judged, clip: Clip, fake: Fake) -> Tensor:
-        """The class head learns from real videos of known class, or, where the model finds the classes, from its own."""
+    def _category_of(self, classes: Tensor, clip: Clip, fake: Fake) -> Tensor:
+        """The class head (``classes`` of real videos, then of fakes) learns from real videos of known class, or, where the model
+        finds the classes, from its own.
+        """
         if self.shape.mode == "supervised":
-            return _entropy(real.classes, known_ids(self, clip, self.attribute))
-        return _entropy(made.classes, fake.ids)
+            return _entropy(classes[: clip.batch], known_ids(self, clip, self.attribute))
+        return _entropy(classes[clip.batch : 2 * clip.batch], fake.ids)
 
     def _generator_step(self, clip: Clip, fake: Fake) -> None:
         assert clip.frames is not None
-        with self.step("g") as terms, only_looking(*self._critics()):
+        with self.step("g") as terms, only_looking(self.play.together(self), *self._critics()):
             judged = self.video_critic(fake.frames)
             if terms.wants("video"):
                 terms["video"] = generator_loss(self.play.game, [judged.score])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -135,9 +136,13 @@ class TGAN(VideoModel):
         assert clip.frames is not None
         with self.step("d") as terms:
             real = ops.to_float(clip.frames)
-            scores = critic_terms(terms, self.play, lambda x: self.critic(x, fake.label), real, fake.frames.detach())
+            scores = critic_terms(self, self.play, terms, partial(self._score, fake.label), real, fake.frames.detach())
         self.log("d/accuracy", hits(self.play, *scores))
 
+    def _score(self, label: Tensor | None, video: Tensor) -> Tensor:
+        """Real and fake videos together are of the same classes twice."""
+        return self.critic(video, None if label is None else label.repeat(len(video) // len(label), 1))
+
     def _generator_step(self, clip: Clip, fake: Fake) -> None:
-        with self.step("g") as terms, only_looking(self.critic):
+        with self.step("g") as terms, only_looking(self.play.together(self), self.critic):
             terms["adv"] = generator_loss(self.play.game, [self.critic(fake.frames, fake.label)])

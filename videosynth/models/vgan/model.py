@@ -138,12 +138,12 @@ class VGAN(VideoModel):
     def _critic_step(self, clip: Clip, fake: Layers) -> None:
         assert clip.frames is not None
         with self.step("d") as terms:
-            scores = critic_terms(terms, self.play, self.critic, ops.to_float(clip.frames), fake.frames.detach())
+            scores = critic_terms(self, self.play, terms, self.critic, ops.to_float(clip.frames), fake.frames.detach())
         self.log("d/accuracy", hits(self.play, *scores))
 
     def _generator_step(self, clip: Clip, fake: Layers) -> None:
         assert clip.frames is not None
-        with self.step("g") as terms, only_looking(self.critic):
+        with self.step("g") as terms, only_looking(self.play.together(self), self.critic):
             terms["adv"] = generator_loss(self.play.game, [self.critic(fake.frames)])
             if terms.wants("mask") and fake.mask is not None:
                 terms["mask"] = fake.mask.mean()
