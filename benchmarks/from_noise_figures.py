@@ -177,7 +177,7 @@ def svg(curves: dict[str, list[dict[str, Any]]], figures: dict[str, str]) -> str
         top += HEIGHT + 24
     style = ".grid{stroke:#ddd}polyline{fill:none;stroke-width:2}"
     style += "".join(
-        f"polyline.c{k}{{stroke:hsl({h} 70% 40%)}}text.c{k}{{fill:hsl({h} 70% 40%)}}" for k, h in enumerate(HUES)
+        f"polyline.c{k}{{stroke:hsl({h},70%,40%)}}text.c{k}{{fill:hsl({h},70%,40%)}}" for k, h in enumerate(HUES)
     )
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" font-family="sans-serif" font-size="12">'
