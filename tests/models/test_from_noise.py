@@ -1,4 +1,4 @@
-"""TGAN, VGAN, MoCoGAN: the papers' tables, what a request can ask, what a training step does."""
+"""TGAN, VGAN, MoCoGAN: the papers' tables, what a request can ask, what can be built."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from small_from_noise import SHORT, SMALL, moco, tgan, vgan
 
 from videosynth.models.base import exported_weights, load
 from videosynth.models.mocogan.model import MoCoGAN
-from videosynth.models.mocogan.networks import ImageCritic, VideoCritic
 from videosynth.models.mocogan.options import CriticShape as Critics
 from videosynth.models.mocogan.options import GeneratorShape as Moco
 from videosynth.models.play import Play, Schedule
 from videosynth.models.tgan.model import TGAN
-from videosynth.models.tgan.networks import Critic as TGANCritic
 from videosynth.models.tgan.options import CriticShape as TCritic
 from videosynth.models.tgan.options import GeneratorShape as TShape
 from videosynth.models.vgan.model import VGAN
@@ -23,36 +22,15 @@ from videosynth.models.vgan.networks import Critic as VCritic
 from videosynth.models.vgan.networks import Grid
 from videosynth.models.vgan.options import CriticShape as VCriticShape
 from videosynth.models.vgan.options import GeneratorShape as VShape
-from videosynth.nn.constraints import largest_singular_value
-from videosynth.nn.norms import BatchNorm
 from videosynth.testing import frames_of, random_clip, train_steps
 from videosynth.types import DataSpec, Request, UserError
 
 PAPER = DataSpec(size=(64, 64), attributes={"action": tuple("abcdef")})
-SMALL = DataSpec(size=(16, 16), fps=8, attributes={"action": ("up", "left")})
-SHORT = Schedule(steps=50, clip_length=8)
 
 
 def size(module: torch.nn.Module | None) -> int:
     assert module is not None
     return sum(p.numel() for p in module.parameters())
-
-
-def moco(**options) -> MoCoGAN:
-    torch.manual_seed(0)
-    shape = Moco(**{"content": 5, "motion": 4, "innovation": 3, "width": 4, **options})
-    return MoCoGAN(SMALL, shape, Critics(width=4), schedule=SHORT).eval()
-
-
-def tgan(**options) -> TGAN:
-    torch.manual_seed(0)
-    shape = TShape(latent=6, motion=5, temporal=4, width=4, **options)
-    return TGAN(SMALL, shape, TCritic(width=4), schedule=SHORT).eval()
-
-
-def vgan(**options) -> VGAN:
-    torch.manual_seed(0)
-    return VGAN(SMALL, VShape(latent=6, width=4, **options), VCriticShape(width=4), schedule=SHORT).eval()
 
 
 def all_of(model, request: Request) -> list:
@@ -258,6 +236,10 @@ def test_what_cannot_be_asked(make, request_, message):
     [
         (lambda: MoCoGAN(DataSpec(size=(60, 64))), "must divide by 8"),
         (lambda: MoCoGAN(SMALL, schedule=Schedule(clip_length=6)), "clips of 7 frames or more"),
+        (
+            lambda: MoCoGAN(SMALL, critic=Critics(edges=1), schedule=Schedule(clip_length=4)),
+            "clips of 5 frames or more",
+        ),
         (lambda: TGAN(SMALL, schedule=Schedule(clip_length=12)), "4, 8, 16, 32"),
         (lambda: TGAN(DataSpec(size=(64, 64)), schedule=Schedule(clip_length=8)), "clips of 16 frames or more"),
         (lambda: MoCoGAN(DataSpec(size=(8, 8))), "16 pixels a side or more, not 8x8: choose plain"),
@@ -266,6 +248,7 @@ def test_what_cannot_be_asked(make, request_, message):
         (lambda: MoCoGAN(SMALL, Moco(mode="supervised"), Critics(video="plain")), "needs critic.video categorical"),
         (lambda: MoCoGAN(SMALL, Moco(mode="supervised", attribute="colour")), "no attribute 'colour'; it has action"),
         (lambda: Moco(width=0), "must be 1 or more"),
+        (lambda: Critics(edges=-1), "edges 0 or more"),
         (lambda: Schedule(steps=0), "steps"),
         (lambda: Play(every=0), "play.every"),
         (lambda: Play(constraint="spectral", begin="bound"), "play.begin bound is for play.constraint svc"),
@@ -282,196 +265,6 @@ def test_one_of_several_attributes_is_named():
         MoCoGAN(spec, Moco(mode="supervised"), schedule=SHORT)
     model = MoCoGAN(spec, Moco(mode="supervised", attribute="shape"), schedule=SHORT)
     assert model.spec.attributes == {"shape": ("disc", "square")}
-
-
-# Training -----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("constraint", ["none", "svc", "clip", "penalty", "spectral"])
-@pytest.mark.parametrize("kind", [MoCoGAN, TGAN, VGAN])
-def test_every_constraint_trains(kind, constraint):
-    base = kind.tiny()
-    play = Play("wasserstein", constraint, every=2)
-    critic = {MoCoGAN: Critics(image="plain", width=8, norm=constraint == "svc")}.get(kind)
-    shapes = {"generator": base.shape, "critic": critic} if critic else {"generator": base.shape}
-    model = kind(base.spec, **shapes, play=play, schedule=base.schedule)
-    critics = [m for n, m in model.named_children() if "critic" in n]
-    if constraint == "svc":  # from beyond the bound, or nothing would have to be clipped
-        for layer in (m for c in critics for m in c.modules() if isinstance(m, torch.nn.modules.conv._ConvNd)):
-            torch.nn.init.normal_(layer.weight)
-    watch = train_steps(model, random_clip(base.spec, 2, base.schedule.clip_length), 4)
-    assert len(watch.losses) == 4
-    assert model.steps == 4
-    bound = [
-        p.detach() for c in critics for n, p in c.named_parameters() if not n.startswith("classes")
-    ]  # a class head is not
-    if constraint == "svc":
-        assert max(float(torch.linalg.matrix_norm(p.flatten(1), 2)) for p in bound if p.ndim > 2) <= 1 + 1e-5
-    if constraint == "clip":
-        assert all(p.abs().max() <= play.bound for p in bound)
-    if constraint == "spectral":
-        assert max(largest_singular_value(c) for c in critics) < 1.5  # of few power iterations
-    if constraint == "penalty":
-        assert any(k.endswith("/penalty") for k in watch.losses[0])
-
-
-@pytest.mark.parametrize("constraint", ["svc", "clip"])
-def test_the_class_head_is_not_bound(constraint):
-    model = MoCoGAN.tiny()
-    model.play = Play("wasserstein", constraint, every=1)
-    assert model.video_critic.classes is not None
-    torch.nn.init.constant_(model.video_critic.classes.weight, 3.0)
-    train_steps(model, random_clip(model.spec, 2, 8), 1)
-    assert model.video_critic.classes.weight.max() > 2.9
-
-
-@pytest.mark.parametrize(
-    ("critic", "black"),
-    [
-        (lambda c: ImageCritic((16, 16), Critics(image="plain", width=4, centre=c)), (1, 3, 16, 16)),
-        (lambda c: VideoCritic((16, 16), 8, 0, Critics(width=4, centre=c)), (1, 8, 3, 16, 16)),
-        (lambda c: TGANCritic(8, (16, 16), 0, TCritic(width=4, centre=c)), (1, 8, 3, 16, 16)),
-        (lambda c: VCritic(Grid.of(8, (16, 16)), VCriticShape(width=4, centre=c)), (1, 8, 3, 16, 16)),
-    ],
-)
-def test_what_is_as_dark_as_the_centre_has_no_edges(critic, black):
-    edges = {}
-    for centre in (-1.0, 0.0):
-        made, first = critic(centre), []
-        made.trunk[0].register_forward_hook(lambda _m, _i, out, seen=first: seen.append(out))
-        made(torch.full(black, -1.0))
-        edges[centre] = float(first[0].detach().transpose(0, 1).flatten(1).std(dim=1).max())
-    assert edges[-1.0] < 1e-6 < 1e-4 < edges[0.0]
-
-
-def test_singular_values_are_clipped_every_so_many_steps():
-    model = TGAN.tiny()
-    model.play = Play("wasserstein", "svc", every=3)
-    torch.nn.init.normal_(model.critic.trunk[0].weight)
-    clip = random_clip(model.spec, 2, 4)
-    train_steps(model, clip, 2)
-    assert largest_singular_value(model.critic) > 1.5
-    train_steps(model, clip, 1)
-    assert largest_singular_value(model.critic) <= 1 + 1e-5
-
-
-def test_several_critic_steps_share_the_batch(monkeypatch):
-    model = VGAN.tiny()
-    model.schedule = replace(model.schedule, critic_steps=2)
-    seen = []
-    usual = VGAN._critic_step
-    monkeypatch.setattr(
-        VGAN, "_critic_step", lambda self, clip, fake: (seen.append(clip.batch), usual(self, clip, fake))
-    )
-    train_steps(model, random_clip(model.spec, 4, 4), 1)
-    assert seen == [2, 2]
-    with pytest.raises(UserError, match="cannot be split into 2"):
-        train_steps(model, random_clip(model.spec, 3, 4), 1)
-
-
-@pytest.mark.parametrize(("order", "first"), [("critic_first", "d"), ("generator_first", "g")])
-def test_who_steps_first(order, first, monkeypatch):
-    model = TGAN.tiny()
-    model.play = replace(model.play, order=order)
-    seen = []
-    usual = TGAN.step
-    monkeypatch.setattr(TGAN, "step", lambda self, name: (seen.append(name), usual(self, name))[1])
-    train_steps(model, random_clip(model.spec, 2, 4), 1)
-    assert seen[0] == first
-    assert sorted(seen) == ["d", "g"]
-
-
-def test_the_class_head_learns_from_whom_it_should():
-    """Supervised: from real videos of known class; infogan: from the model's own; and never by the generator's step."""
-    clip = random_clip(SMALL, 4, 8)
-    clip.attributes["action"][2:] = 1
-    for mode in ("supervised", "infogan"):
-        torch.manual_seed(1)
-        model = MoCoGAN(SMALL, Moco(width=4, mode=mode, categories=2), Critics(width=4), schedule=SHORT)
-        model.groups["v"] = replace(model.groups["v"], lr=5e-3)
-        assert model.weights["v"]["category"] == model.weights["g"]["category"] == 1
-        moved = watched_head(model)
-        watch = train_steps(model, clip, 40)
-        assert set(moved) == {"v"}
-        assert len(moved) == 40
-        assert watch.losses[-1]["v/category"] < 0.9 * watch.losses[0]["v/category"]
-
-
-def watched_head(model: MoCoGAN) -> list[str]:
-    """The groups whose steps moved the class head, step by step."""
-    moved: list[str] = []
-    head = model.video_critic.classes
-    assert head is not None
-    usual = model._finish
-
-    def finish(name, group, terms):
-        before = head.weight.detach().clone()
-        usual(name, group, terms)
-        if not torch.equal(before, head.weight):
-            moved.append(name)
-
-    object.__setattr__(model, "_finish", finish)
-    return moved
-
-
-def test_unknown_classes_are_refused():
-    clip = random_clip(SMALL, 2, 8)
-    clip.attributes["action"][1] = -1
-    model = MoCoGAN(SMALL, Moco(width=4, mode="supervised"), Critics(width=4), schedule=SHORT)
-    with pytest.raises(UserError, match="clip1 has no action"):
-        train_steps(model, clip, 1)
-
-
-def test_without_an_image_critic():
-    model = MoCoGAN(SMALL, Moco(width=4), Critics(image="none", width=4), schedule=SHORT)
-    watch = train_steps(model, random_clip(SMALL, 2, 8), 1)
-    assert set(model.groups) == {"g", "v"}
-    assert not any(k.startswith("i/") or k == "g/image" for k in watch.losses[0])
-
-
-def test_mask_weight_is_of_its_mean():
-    model = VGAN.tiny()
-    watch = train_steps(model, random_clip(model.spec, 2, 4), 1)
-    assert 0.2 < watch.losses[0]["g/mask"] < 0.8  # of untrained sigmoids; a sum would be in the hundreds
-
-
-def test_only_a_critics_own_step_moves_its_running_deviations():
-    """They bound the scales of its norms under singular value clipping: real and fake are to weigh alike."""
-    model = TGAN.tiny()
-    norm = next(m for m in model.critic.modules() if isinstance(m, BatchNorm))
-    seen = []
-    usual = norm.forward
-    norm.forward = lambda x: (seen.append(norm.momentum), usual(x))[1]
-    train_steps(model, random_clip(model.spec, 2, 4), 1)
-    assert seen == [0.1, 0.1, 0.0]  # real, fake, the generator's step
-
-
-@pytest.mark.parametrize(
-    ("make", "options"), [(moco, {"mode": "supervised"}), (tgan, {"conditional": True}), (vgan, {})]
-)
-def test_together_real_and_fake_are_one_batch_and_the_generator_meets_running_statistics(make, options):
-    model = make(**options)
-    model.train().play = Play("wasserstein", apart=0.0)
-    critic = model.get_submodule("video_critic" if make is moco else "critic")
-    norm = next(m for m in critic.modules() if isinstance(m, BatchNorm))
-    seen = []
-    norm.register_forward_hook(lambda m, i, _: seen.append((i[0].shape[0], m.training)))
-    train_steps(model, random_clip(model.spec, 2, 8), 1)
-    assert seen == [(4, True), (2, False)]
-    assert norm.training
-    assert norm.momentum == 0.1
-
-
-def test_apart_is_a_share_of_the_training():
-    model = VGAN.tiny()
-    model.play = Play(apart=0.5)
-    model.total_steps = 4
-    together = []
-    for model.steps in range(4):
-        together.append(model.play.together(model))
-    assert together == [False, False, True, True]
-    with pytest.raises(UserError, match=r"play.apart must lie in 0..1, not 1.5"):
-        Play(apart=1.5)
 
 
 def test_weights_in_half_precision_keep_their_counters(tmp_path):

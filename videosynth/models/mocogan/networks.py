@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from videosynth.models.mocogan.options import CriticShape, GeneratorShape
@@ -158,11 +159,12 @@ class VideoCritic(nn.Module):
         self.patches = shape.video == "patch"
         _enough_for_patches(self.patches, count, size)
         layers = count - 1 if self.patches else count
-        left = length - 3 * count
+        self.edges = shape.edges
+        left = length + 2 * shape.edges - 3 * count
         if left < 1:
             raise ValueError(
-                f"a video critic of frames of {size[1]}x{size[0]} needs clips of {3 * count + 1} frames or more, not {length}: "
-                "set schedule.clip_length"
+                f"a video critic of frames of {size[1]}x{size[0]} needs clips of {length + 1 - left} frames or more, not "
+                f"{length}: set schedule.clip_length"
             )
         channels = list(reversed(widths(shape.width, count)))[:layers]
         form = PLAIN._replace(noise=shape.noise)
@@ -179,6 +181,9 @@ class VideoCritic(nn.Module):
         self.classes = nn.Conv3d(channels[-1], classes, grid, bias=False) if classes else None
 
     def forward(self, video: Tensor) -> Judged:
-        features = self.trunk((video - self.centre).transpose(1, 2))
+        video = (video - self.centre).transpose(1, 2)
+        if self.edges:
+            video = F.pad(video, (0, 0, 0, 0, self.edges, self.edges), mode="replicate")
+        features = self.trunk(video)
         classes = None if self.classes is None else self.classes(features).flatten(1)
         return Judged(self.score(features).flatten(1), classes)

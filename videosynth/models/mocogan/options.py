@@ -55,6 +55,8 @@ class CriticShape:
         noise: deviation of noise ahead of their layers in training.
         centre: the grey that is 0 to the critics, and so lies beyond the edges of what they see: -1 black, 0 grey, 1 white.
             Shapes on black are learnt far sooner with -1.
+        edges: how often a clip's first and last frames are repeated ahead of the video critic's layers. None of these fills up
+            in time, so that they see the ends of a clip far more seldom than its middle.
     """
 
     image: Literal["patch", "plain", "none"] = "patch"
@@ -64,10 +66,11 @@ class CriticShape:
     norm: bool = True
     noise: float = 0.0
     centre: float = 0.0
+    edges: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.width, self.frames) < 1 or self.noise < 0:
-            raise UserError("critic.width and frames must be 1 or more, critic.noise 0 or more")
+        if min(self.width, self.frames) < 1 or min(self.noise, self.edges) < 0:
+            raise UserError("critic.width and frames must be 1 or more, critic.noise and edges 0 or more")
 
 
 @dataclass(frozen=True)
