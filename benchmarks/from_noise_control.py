@@ -24,24 +24,31 @@ SEEDS = 64  # videos whose speed is changed
 CLIPS = 128  # videos of each action
 
 
+DESCRIBED = {
+    "colour": "colour of the shape (0..255)",
+    "path": "path of its centre (pixels)",
+    "motion": "the same about the middle of the path",
+}
+
 # Pure parts -----------------------------------------------------------------------------------------------------------
 
 
 def factor_distances(
     points: np.ndarray, first: Sequence[int] | np.ndarray, second: Sequence[int] | np.ndarray
-) -> tuple[float | None, float | None]:
+) -> dict[str, Any]:
     """Mean distances between videos of two factors, described by ``points (N, T, F)``: between those that share the first
-    factor and differ in the second, and the other way round. Distances are means over T of Euclidean ones; videos with
-    an unknown point (NaN) are left out, and None stands where no pair is left.
+    factor and differ in the second, the other way round, and where both differ. Distances are means over T of Euclidean ones;
+    pairs of a video with an unknown point (NaN) are left out (``pairs`` of each kind are left), and None stands where none is.
     """
-    groups: tuple[list[float], list[float]] = ([], [])
+    kinds = {(True, False): "first kept", (False, True): "second kept", (False, False): "both changed"}
+    groups: dict[str, list[float]] = {kind: [] for kind in kinds.values()}
     for i, j in combinations(range(len(points)), 2):
-        same = first[i] == first[j], second[i] == second[j]
+        kind = kinds.get((bool(first[i] == first[j]), bool(second[i] == second[j])))
         away = float(np.linalg.norm(points[i] - points[j], axis=-1).mean())
-        if same[0] != same[1] and np.isfinite(away):
-            groups[not same[0]].append(away)
-    kept, changed = (float(np.mean(g)) if g else None for g in groups)
-    return kept, changed
+        if kind and np.isfinite(away):
+            groups[kind].append(away)
+    means = {kind: float(np.mean(g)) if g else None for kind, g in groups.items()}
+    return means | {"pairs": [len(g) for g in groups.values()]}
 
 
 def common_steps(most: int, speeds: Sequence[float]) -> int:
@@ -107,8 +114,9 @@ def control(place: Place, out: Path, speeds: Sequence[float]) -> None:
     )  # fmt: skip
     print_table(
         found, f"{SIDE} contents x {SIDE} motions, one of the two changed at a time",
-        ["mean distance", "content kept", "motion kept"],
-        [["colour of the shape (0..255)", *kept["colour"]], ["path of its centre (pixels)", *kept["path"]]],
+        ["mean distance", "content kept", "motion kept", "both changed", "pairs"],
+        [[what, *(f for k, f in kept[name].items() if k != "pairs"), " / ".join(map(str, kept[name]["pairs"]))]
+         for name, what in DESCRIBED.items()],
     )  # fmt: skip
     lines = [[s["speed"], s["frames"], s["ratio"], s["pairs"]] for s in found["speeds"]]
     print_table(
@@ -138,8 +146,8 @@ def _kept(model: VideoModel, out: Path) -> dict[str, Any]:
     contents, motions = np.divmod(np.arange(len(videos)), SIDE)
     colours = np.stack([shape_colours(v).mean(axis=0, keepdims=True) for v in videos])
     paths = np.stack([centroids(v) for v in videos])
-    told = {name: factor_distances(p, contents, motions) for name, p in (("colour", colours), ("path", paths))}
-    return {"kept": told}
+    described = {"colour": colours, "path": paths, "motion": paths - paths.mean(axis=1, keepdims=True)}
+    return {"kept": {name: factor_distances(points, contents, motions) for name, points in described.items()}}
 
 
 def _speeds(model: VideoModel, speeds: Sequence[float]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from videosynth.data.collections import read_videos
 from videosynth.engine.checkpoint import read_checkpoint
@@ -43,11 +44,12 @@ def probe(place: Place, out: Path) -> None:
         return
     told = {row: report(out / f"probe-{row}.json", place, [row], partial(_probed, place, row)) for row in rows}
     lines = [
-        [row, kind, found["frames"], found["clips"], f["unseen"], f["mean"], f["std"]]
+        [row, kind, found["frames"], found["clips"], f["unseen"], f["mean"], f["std"], f.get("ahead", "-")]
         for row, found in told.items()
         for kind, f in found["critics"].items()
     ]
     head = ["row", "critic", "frames", "clips", "person unseen by all", "one person out: mean", "std over persons"]
+    head += ["persons ahead / equal / behind"]
     print_table(
         newest(told.values()),
         "Accuracy of a linear probe for 4 actions on frozen critics (of random ones the mean of 3)",
@@ -69,6 +71,11 @@ def _probed(place: Place, row: str) -> dict[str, Any]:
     critics = {"trained": accuracies(trunk_features(model, frames), labels, persons)}
     each = [accuracies(trunk_features(m, frames), labels, persons) for m in _random(model, frames)]
     critics["random"] = {name: float(np.mean([e[name] for e in each])) for name in ("unseen", "mean", "std")}
+    signs = [
+        np.sign(round(right - float(np.mean([e["persons"][person] for e in each])), 9))
+        for person, right in critics["trained"]["persons"].items()
+    ]
+    critics["trained"]["ahead"] = " / ".join(str(signs.count(sign)) for sign in (1, 0, -1))
     return found | {"critics": critics, "random": each}
 
 
@@ -85,10 +92,12 @@ def _clips(place: Place, model: VideoModel, step: int) -> tuple[np.ndarray, np.n
 
 
 def _random(model: VideoModel, frames: np.ndarray) -> Iterator[VideoModel]:
-    """The same architecture as it begins; batch norms, where there are some, have seen the clips."""
+    """The same architecture as it begins; batch norms, where there are some, have the statistics of all clips."""
     for seed in SEEDS:
         torch.manual_seed(seed)
         fresh = type(model)(spec=model.spec, **rebuild(type(model), model.arguments))
+        for norm in (m for m in fresh.modules() if isinstance(m, _BatchNorm)):
+            norm.momentum = None  # the mean over all batches: one pass would not bring a running one there
         fresh.train()
         trunk_features(fresh, frames)
         yield fresh.eval()

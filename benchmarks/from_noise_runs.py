@@ -34,7 +34,9 @@ TAKEN = 16  # frames of a clip that is measured
 
 SMALL = ["--data.size", "[32,32]"]
 ACTION = ["--data.attributes", "[action]"]
-TGAN_32 = ["--config", "tgan/shapes_small", *SMALL]
+APART = ["--model.play.apart", "1"]  # ablations: as in the papers, so that what is compared alone differs
+MOCOGAN_32 = ["--config", "mocogan/shapes_small", *SMALL, *APART, "--model.critic.edges", "0"]
+TGAN_32 = ["--config", "tgan/shapes_small", *SMALL, *APART]
 OWN = ["--model.play.begin", "own"]
 
 # Data folder, and the words of the training's command line.
@@ -49,10 +51,8 @@ ROWS: dict[str, tuple[str, list[str]]] = {
     "vgan-actions": ("actions", ["--config", "vgan/actions_small", *ACTION]),
     "vgan-scenes": ("scenes", ["--config", "vgan/scenes_small"]),
     "vgan-scenes-one": ("scenes", ["--config", "vgan/scenes_small", "--model.generator.streams", "1"]),
-    "mocogan-32": ("shapes", ["--config", "mocogan/shapes_small", *SMALL]),
-    "mocogan-32-no-image": (
-        "shapes", ["--config", "mocogan/shapes_small", *SMALL, "--model.critic.image", "none"]
-    ),
+    "mocogan-32": ("shapes", MOCOGAN_32),
+    "mocogan-32-no-image": ("shapes", [*MOCOGAN_32, "--model.critic.image", "none"]),
     "tgan-32-svc": ("shapes", [*TGAN_32, "--model.play.constraint", "svc"]),
     "tgan-32-none": ("shapes", [*TGAN_32, "--model.play.constraint", "none", *OWN]),
     "tgan-32-clip": ("shapes", [*TGAN_32, "--model.play.constraint", "clip", "--model.play.bound", "0.01", *OWN]),

@@ -59,12 +59,14 @@ def test_factor_distances_change_one_factor_at_a_time():
     points = (10.0 * first + second)[:, None, None] * np.ones(
         (1, 4, 1)
     )  # the first factor moves by 10, the second by 1
-    kept, changed = control.factor_distances(points, first, second)
-    assert kept == pytest.approx(np.mean([1, 1, 2]))  # the first factor is the same
-    assert changed == pytest.approx(10)
+    found = control.factor_distances(points, first, second)
+    assert found["first kept"] == pytest.approx(np.mean([1, 1, 2]))
+    assert found["second kept"] == pytest.approx(10)
+    assert found["both changed"] == pytest.approx(10)  # 9, 11, 8, 12, ...
+    assert found["pairs"] == [6, 3, 6]
     points[0] = np.nan
-    assert np.isfinite(control.factor_distances(points, first, second)).all()
-    assert control.factor_distances(points[:1], [0], [0]) == (None, None)
+    assert control.factor_distances(points, first, second)["pairs"] == [4, 2, 4]
+    assert control.factor_distances(points[:1], [0], [0])["both changed"] is None
 
 
 def test_prepare_on_a_tiny_folder(tmp_path, monkeypatch):

@@ -19,8 +19,11 @@ from videosynth.engine.fit import channels_last
 from videosynth.engine.samples import SHOWN, first_clip, from_noise, sample
 from videosynth.models import model_class
 from videosynth.models.base import load
+from videosynth.models.play import Schedule
+from videosynth.models.vgan.model import VGAN
+from videosynth.models.vgan.options import GeneratorShape as VShape
 from videosynth.testing import check_contract, random_clip
-from videosynth.types import Clip, Request, UserError
+from videosynth.types import Clip, DataSpec, Request, UserError
 from videosynth.video.read import read_video
 
 
@@ -290,6 +293,8 @@ def test_saved_latents_make_the_same_videos_again(verb):
     )
     told = verb("two", "--latents", "l.safetensors", "--out", "b")
     assert "next: " in told
+    again = verb("two", "--frames", 3, "--out", "c", "--save-latents", "k.safetensors")
+    assert "two --frames 3 --latents k.safetensors --out again.mp4" in again
     for name in ("00.mp4", "01.mp4", "grid.mp4"):
         assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
     verb("two", "--latents", "l.safetensors", "--speed", 0.5, "--out", "slow.mkv")
@@ -339,6 +344,35 @@ def test_videos_that_begin_with_a_picture(verb, runs):
         assert not Path("x.mp4").exists()
 
 
+def test_a_strip_is_no_first_frame_but_a_context(verb):
+    frames = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3)).astype(np.uint8)
+    Image.fromarray(np.concatenate(list(frames), axis=1)).save("strip.png")
+    Image.fromarray(frames[1]).save("second.png")
+    told = verb("prediction", "--first-frame", "strip.png", "--frames", 2, "--out", "x", code=2)
+    assert "strip.png looks like a strip of frames, not like one: pass it with --context" in told
+    verb("prediction", "--first-frame", "second.png", "--frames", 2, "--out", "a")
+    verb("prediction", "--context", "strip.png", "--slice", "1:2", "--frames", 2, "--out", "b")
+    assert np.array_equal(frames_of("a"), frames_of("b"))
+    verb("prediction", "--context", "strip.png", "--frames", 2, "--out", "c")
+    assert not np.array_equal(frames_of("b"), frames_of("c"))
+    Image.fromarray(np.zeros((8, 41, 3), np.uint8)).save("odd.png")
+    assert "41 is no multiple of 8" in verb("prediction", "--context", "odd.png", "--frames", 2, "--out", "d", code=2)
+
+
+def test_a_video_without_chance_is_made_once(tmp_path, capsys):
+    VGAN(DataSpec(size=(16, 16), fps=8), VShape(width=4, conditional=True), schedule=Schedule(clip_length=4)).save(
+        tmp_path / "run"
+    )
+    Image.fromarray(np.full((16, 16, 3), 90, np.uint8)).save(tmp_path / "p.png")
+    words = ["generate", str(tmp_path / "run"), "--first-frame", str(tmp_path / "p.png"), "--device", "cpu"]
+    assert main([*words, "--out", str(tmp_path / "v.mp4")]) == 0
+    told = capsys.readouterr().out
+    assert f"--context {tmp_path / 'v.mp4'}" in told
+    assert "--count" not in told
+    assert main([*words, "--count", "2", "--out", str(tmp_path / "w.mp4")]) == 2
+    assert "VGAN) makes one video of a picture, without chance" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("run", "options", "said"),
     [
@@ -357,6 +391,7 @@ def test_videos_that_begin_with_a_picture(verb, runs):
         ("two", ["--size", "16x16"], "makes videos of its own size, 8x8"),
         ("two", ["--precision", "compiled"], "choose auto, fp32 or bf16"),
         ("two", ["--speed", "0"], "--speed must be above 0, not 0"),
+        ("two", ["--speed", "101"], "the speed must be above 0 and at most 100, not 101"),
         ("two", ["--speed", "nan"], "--speed must be above 0, not nan"),
         ("two", ["--seed", "-1"], "--seed must lie in 0..2^62"),
         ("two", ["--fps", "0"], "choose a rate above 0"),

@@ -91,8 +91,9 @@ def test_values(tmp_path: Path, make, factor: int) -> None:
     ("content", "message"),
     [
         (np.zeros((5, 5)), "has the shape"),
-        (np.full((2, 5, 6, 6), 300), "values from 300 to 300"),
+        (np.full((2, 5, 8, 8), 300), "values from 300 to 300"),
         (np.zeros((2, 5, 6, 6), complex), "not pixels"),
+        (np.zeros((40, 32, 2)), r"of shape \(40, 32, 2\) would be frames of 2x32, which are no pictures"),
         (np.array([{}, {}], object), "cannot be read as arrays"),
         (b"no array", "cannot be read as arrays"),
     ],

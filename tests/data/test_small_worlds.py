@@ -179,6 +179,12 @@ def test_wrong_glyphs_are_one_line(tmp_path: Path, content: dict | None, message
         VideoData(world="digits", digits=1, glyphs=str(path)).prepare_data()
 
 
+def test_a_folder_of_glyphs_is_one_line(tmp_path: Path) -> None:
+    np.save(tmp_path / "mnist.npy", np.zeros((2, 28, 28), np.uint8))
+    with pytest.raises(UserError, match=r"is a folder \(it holds mnist.npy\): give a file"):
+        VideoData(world="digits", digits=1, glyphs=str(tmp_path)).prepare_data()
+
+
 @pytest.mark.parametrize("part", [0.3, 0.9])
 def test_damaged_glyphs_are_one_line(tmp_path: Path, part: float) -> None:
     path = tmp_path / "g.npz"

@@ -31,9 +31,10 @@ from videosynth.types import UserError
 def test_every_constraint_trains(kind, constraint):
     base = kind.tiny()
     play = Play("wasserstein", constraint, every=2)
-    critic = {MoCoGAN: Critics(image="plain", width=8, norm=constraint == "svc")}.get(kind)
-    shapes = {"generator": base.shape, "critic": critic} if critic else {"generator": base.shape}
-    model = kind(base.spec, **shapes, play=play, schedule=base.schedule)
+    critic = {MoCoGAN: Critics, TGAN: TCritic, VGAN: VCriticShape}[kind](
+        width=8, norm=constraint in ("none", "svc", "clip")
+    )
+    model = kind(base.spec, base.shape, critic, play=play, schedule=base.schedule)
     critics = [m for n, m in model.named_children() if "critic" in n]
     if constraint == "svc":  # from beyond the bound, or nothing would have to be clipped
         for layer in (m for c in critics for m in c.modules() if isinstance(m, torch.nn.modules.conv._ConvNd)):
@@ -54,10 +55,11 @@ def test_every_constraint_trains(kind, constraint):
         assert any(k.endswith("/penalty") for k in watch.losses[0])
 
 
-@pytest.mark.parametrize("constraint", ["svc", "clip"])
+@pytest.mark.parametrize("constraint", ["svc", "clip", "spectral"])
 def test_the_class_head_is_not_bound(constraint):
-    model = MoCoGAN.tiny()
-    model.play = Play("wasserstein", constraint, every=1)
+    tiny = MoCoGAN.tiny()
+    play = Play("wasserstein", constraint, every=1)
+    model = MoCoGAN(tiny.spec, tiny.shape, tiny.eyes, play=play, schedule=tiny.schedule)
     assert model.video_critic.classes is not None
     torch.nn.init.constant_(model.video_critic.classes.weight, 3.0)
     train_steps(model, random_clip(model.spec, 2, 8), 1)
@@ -233,3 +235,14 @@ def test_apart_is_a_share_of_the_training():
     assert together == [False, False, True, True]
     with pytest.raises(UserError, match=r"play.apart must lie in 0..1, not 1.5"):
         Play(apart=1.5)
+
+
+def test_batch_norms_mix_what_a_penalty_measures():
+    with pytest.raises(UserError, match=r"needs a critic without batch norms: set critic\.norm false"):
+        TGAN(TGAN.tiny().spec, play=Play("wasserstein", "penalty"), schedule=SHORT)
+
+
+def test_one_clip_is_too_few_for_tgan():
+    model = TGAN.tiny()
+    with pytest.raises(UserError, match=r"two clips or more at once: set data\.batch_size"):
+        train_steps(model, random_clip(model.spec, 1, 4), 1)

@@ -47,3 +47,12 @@ def test_eyes_look_at_the_same_times():
     assert all(len(set(row)) == 3 for row in times.tolist())
     assert set(times.flatten().tolist()) == set(range(6))
     assert ops.some_times(2, 4, 9).shape == (2, 4)
+
+
+@given(st.integers(1, 200), st.floats(0.01, 20))
+def test_points_on_a_path_and_steps_they_take(frames, speed):
+    speed = round(speed, 2)
+    steps = ops.steps_of(frames, speed)
+    assert ops.points_on(steps, speed) >= frames
+    assert steps == 1 or ops.points_on(steps - 1, speed) < frames
+    assert ops.points_on(8, 0.14) == 51

@@ -59,6 +59,23 @@ def test_every_fault_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "mend the errors before training" in capsys.readouterr().out
 
 
+def test_what_is_packed_is_named(tmp_path: Path) -> None:
+    np.save(tmp_path / "centre.npy", np.zeros((40, 32, 2)))
+    (tmp_path / "videos.zip").write_bytes(b"")
+    text = check(tmp_path).text()
+    assert "centre.npy: of shape (40, 32, 2) would be frames of 2x32" in text
+    assert "videos.zip: is packed" in text
+
+
+def test_labels_of_no_video_are_named(tmp_path: Path) -> None:
+    strip(tmp_path / "0.png", 16)
+    strip(tmp_path / "1.png", 16)
+    (tmp_path / "labels.json").write_text('{"0.png": "run", "2.png": "run", "3.png": "walk"}')
+    report = check(tmp_path)
+    assert "labels.json: names 2.png, but no video of that name is here (nor of 1 more names)" in report.text()
+    assert not [f for f in report.findings if f.level == "error"]
+
+
 def test_too_short_videos(tmp_path: Path) -> None:
     strip(tmp_path / "0.png", 4)
     strip(tmp_path / "1.png", 9)

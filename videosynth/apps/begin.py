@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -14,10 +15,11 @@ from videosynth import ops
 from videosynth.apps.edit import relabelled
 from videosynth.apps.maps import first_frame, open_maps
 from videosynth.data.index import frame_slice
+from videosynth.data.strips import cut, is_picture, is_strip, strip_length
 from videosynth.data.transforms import fitted, resize_image
 from videosynth.models.base import load
 from videosynth.types import Clip, DataSpec, Request, UserError
-from videosynth.video.images import IMAGE_SUFFIXES
+from videosynth.video.images import IMAGE_SUFFIXES, read_image
 from videosynth.video.read import VideoReader
 
 
@@ -68,20 +70,34 @@ def beginnings(
 
 
 def given_frames(path: str, spec: DataSpec, part: str | None = None) -> Clip:
-    """Frames of a video or a folder of pictures as the context of one video, brought to the spec's size: the last one, or
-    ``part`` of them, such as 0:5.
+    """Frames of a video, a strip or a folder of pictures as the context of one video, brought to the spec's size: the last
+    one, or ``part`` of them, such as 0:5.
 
     Raises:
         UserError: nothing that can be read, or no such frames.
     """
     if not Path(path).exists():
         raise UserError(f"--context {path}: no video and no folder of pictures there")
-    with VideoReader(path) as reader:
+    with _frames(Path(path)) as reader:
         chosen = range(*frame_slice(part or "-1:").indices(len(reader)))
         if not chosen:
             raise UserError(f"--slice {part or '-1:'} leaves none of the {len(reader)} frames of {path}: choose others")
         frames = np.stack([_fitted(reader[i], spec) for i in chosen])
     return Clip(frames=torch.from_numpy(frames).permute(0, 3, 1, 2)[None])
+
+
+@contextlib.contextmanager
+def _frames(path: Path) -> Iterator[VideoReader | np.ndarray]:
+    """Something to index frames of, and to ask how many there are."""
+    if path.is_file() and is_picture(path):
+        image = read_image(path)
+        strip = is_strip((image.shape[0], image.shape[1])) and bool(
+            strip_length(path)
+        )  # which says how a damaged one is mended
+        yield cut(image) if strip else image[None]
+        return
+    with VideoReader(path) as reader:
+        yield reader
 
 
 def _fitted(image: np.ndarray, spec: DataSpec) -> np.ndarray:

@@ -23,7 +23,7 @@ from videosynth.data.collections import WORLD, rate_of, read_videos
 from videosynth.metrics.extractors import Extractor, load_extractor
 from videosynth.metrics.judge import load_judge
 from videosynth.models.base import VideoModel, load
-from videosynth.nn.trunks import load_trunk
+from videosynth.nn.trunks import KINDS, load_trunk
 from videosynth.types import DataSpec, UserError
 
 
@@ -94,7 +94,7 @@ def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
     first = contenders(models, choices)[0]
     length, rate = first.taken, first.rate
     judge = None if options.judge is None else load_judge(options.judge, length, options.judge_classes)
-    describe = None if choices.content in ("none", "shapes") else load_extractor(choices.content, 2)
+    describe = _descriptor(choices.content)
     spec = _with_attributes(next(iter(models.values())).spec, models, options)
     train = options.train_root or (options.root if options.train_slice else None)
     say_once = _Once()
@@ -138,6 +138,15 @@ def _from_noise(models: dict[str, VideoModel], options: Namespace) -> None:
             f"judge of {known['attribute']}: {known['accuracy']:.1%} right on {known['held_out']} real clips held out"
         )
     _tell(report, options.out)
+
+
+def _descriptor(content: str) -> Extractor | None:
+    """The network in whose features contents are compared, where it is one."""
+    if content in ("none", "shapes"):
+        return None
+    if content not in KINDS and not Path(content).is_file():
+        raise UserError(f"--content {content}: there is no such file: give shapes, none, or an extractor's file")
+    return load_extractor(content, 2)
 
 
 class _Once:

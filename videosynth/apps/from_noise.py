@@ -21,10 +21,12 @@ from videosynth.apps.latents import Collector, check_name, part_of, save_latents
 from videosynth.apps.maps import first_frame
 from videosynth.apps.noise import BATCH, Plan, exchanged, fixed, images, interpolated, own_latents
 from videosynth.apps.precision import prepare
+from videosynth.data.strips import is_strip
 from videosynth.files import nothing_left
 from videosynth.models.base import VideoModel, check_attributes
 from videosynth.types import Clip, Frame, UserError
 from videosynth.video.colours import colour_mask
+from videosynth.video.images import image_size
 from videosynth.video.sheets import contact_sheet
 from videosynth.video.write import VideoWriter
 
@@ -62,6 +64,11 @@ def plan_of(model: VideoModel, options: Options) -> Plan:
     attributes = read_attributes(options.attributes)
     context = _context(model, options)
     plan = Plan(tuple(range(seed, seed + count)), options.frames, attributes, None, context, options.speed or 1.0)
+    if _without_chance(model) and count > 1:
+        raise UserError(
+            f"this model ({type(model).__name__}) makes one video of a picture, without chance: leave --count out, and "
+            "pass another picture for another video"
+        )
     if options.latents:
         plan = exchanged(model, plan, options.latents, options.count, options.seed)
     for name, values in attributes.items():
@@ -74,6 +81,11 @@ def plan_of(model: VideoModel, options: Options) -> Plan:
     if options.interpolate is not None:
         return interpolated(model, plan, options.interpolate, options.fix)
     return plan if options.fix is None else fixed(model, plan, options.fix)
+
+
+def _without_chance(model: VideoModel) -> bool:
+    """Whether a given first frame decides the whole video."""
+    return model.first_is_given and "latents" not in model.takes
 
 
 def read_attributes(words: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -95,6 +107,11 @@ def read_attributes(words: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
 
 def _context(model: VideoModel, options: Options) -> Clip | None:
     if options.first_frame is not None:
+        if Path(options.first_frame).is_file() and is_strip(image_size(options.first_frame)):
+            raise UserError(
+                f"{options.first_frame} looks like a strip of frames, not like one: pass it with --context, and --slice 0:1 for "
+                "its first frame (default: the last)"
+            )
         return first_frame(options.first_frame, model.spec)
     if options.context is not None:
         return given_frames(options.context, model.spec, options.slice)
@@ -247,8 +264,16 @@ def _tell(
     for name, value in (("--first-frame", options.first_frame), ("--context", options.context)):
         run += "" if value is None else f" {name} {value}"
     if options.save_latents is not None:
+        for name, value in (("--frames", options.frames), ("--speed", options.speed)):
+            run += "" if value is None else f" {name} {value:g}"
         print(f"wrote {options.save_latents}: what they were made from")
-        print(f"next: the same videos again: videosynth generate {run} --latents {options.save_latents}")
+        print(
+            f"next: the same videos again: videosynth generate {run} --latents {options.save_latents} --out again.mp4"
+        )
+    elif _without_chance(model):
+        print(
+            f"next: go on from what it ended with: videosynth generate {options.run} --context {options.out} --out on.mp4"
+        )
     elif len(model.parts) > 1 and options.fix is None and not options.latents:
         part = next(iter(model.parts))
         print(

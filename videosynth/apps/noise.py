@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from videosynth.models.base import VideoModel, check_batch
 from videosynth.types import CATEGORY, Clip, Frame, Request, UserError
 
 BATCH = 16  # videos that a model makes at a time
-ROUNDING = 1e-9  # a speed such as 0.1 is no exact number
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def _steps(model: VideoModel, plan: Plan) -> int | None:
     """Steps of motion that the plan's frames go through."""
     if plan.frames is None:
         return None
-    steps = math.ceil((plan.frames - 1) * plan.speed - ROUNDING) + 1
+    steps = ops.steps_of(plan.frames, plan.speed)
     return steps if model.longest is None else min(steps, model.longest)
 
 
@@ -224,7 +222,7 @@ def _as_long(plan: Plan, chosen: list[tuple[Saved, Latents]]) -> Plan:
         held = min((v.shape[1] for v in found.values() if v.ndim == 3), default=None)
         if held is None:
             continue
-        most = int((held - 1) / plan.speed + ROUNDING) + 1
+        most = ops.points_on(held, plan.speed)
         if asked is None:
             plan = replace(plan, frames=most if plan.frames is None else min(plan.frames, most))
         elif asked > most:

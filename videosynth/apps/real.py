@@ -139,15 +139,34 @@ def _split(attribute: str, values: Sequence[str], clips: Sequence[Real], seed: i
                 "add some, or pass --judge FILE"
             )
     groups = [c.group for c in clips]
-    names = sorted(set(groups), key=str)
+    having = {name: {c.ids[attribute] for c in clips if c.group == name} for name in sorted(set(groups), key=str)}
     rng = np.random.default_rng(seed)
     for _ in range(TRIES):
-        held = [names[i] for i in rng.permutation(len(names))[: max(1, round(SHARE * len(names)))]]
-        if len(held) == len(names):
-            break
-        sides = [[clips[i] for i in side] for side in split_by_group(groups, held)]
-        if all({c.ids[attribute] for c in side} == set(range(len(values))) for side in sides):
-            return sides[0], sides[1]
+        held = _held_out(having, rng)
+        if set().union(*(having[name] for name in held)) == set(range(len(values))):
+            learn, test = ([clips[i] for i in side] for side in split_by_group(groups, held))
+            return learn, test
     raise UserError(
         f"the recordings cannot be split so that every {attribute} is learnt and tested: add clips, or pass --judge FILE"
     )
+
+
+def _held_out(having: dict[Hashable, set[int]], rng: np.random.Generator) -> list[Hashable]:
+    """Groups in random order that leave every value a group to learn from: first those whose values no other one held out has,
+    then any, up to a share of all. ``having``: the values of each group.
+    """
+    names = list(having)
+    order = [names[i] for i in rng.permutation(len(names))]
+    left = Counter(value for values in having.values() for value in values)
+    held: list[Hashable] = []
+    tested: set[int] = set()
+    for only_new in (True, False):
+        for name in order:
+            enough = not only_new and len(held) >= SHARE * len(order)
+            if name in held or enough or (only_new and having[name] <= tested):
+                continue
+            if all(left[value] > 1 for value in having[name]):
+                held.append(name)
+                tested |= having[name]
+                left.subtract(having[name])
+    return held

@@ -220,9 +220,11 @@ def _long_enough(model: VideoModel, data: VideoData) -> None:
     needed = (longest - 1) * data.settings.step + 1
     if max(data.index.lengths, default=0) < needed:
         step = f", every {data.settings.step} frames (data.step)" if data.settings.step > 1 else ""
+        known = [n for n in ("clip_length", "clip_longest") if n in model.arguments.get("schedule", {})]
+        lower = ", lower data.step" if step else ""
         raise UserError(
             f"clips grow to {longest} frames{step} but the longest sequence has {max(data.index.lengths, default=0)}: "
-            f"shorten model.schedule (clip_length, clip_longest), or give {data.root} longer sequences"
+            f"shorten model.schedule ({', '.join(known)}){lower}, or give {data.root} longer sequences"
         )
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from videosynth.types import UserError
 
 TIMES = 10
+SMALLEST = 8  # pixels a side: tables of numbers are no videos
 _CHANNELS = (1, 3, 4)
 DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
@@ -88,6 +89,12 @@ class ArrayVideos:
             )
         if self._file[0].dtype.kind not in "buif":
             raise UserError(f"{self.path} holds {self._file[0].dtype}, not pixels: save it as uint8")
+        height, width = (shape[told.index(side)] for side in "HW")
+        if min(height, width) < SMALLEST:
+            raise UserError(
+                f"{self.path} of shape {shape} would be frames of {width}x{height}, which are no pictures: take it out of the "
+                "folder, or say which axis is which with `axes` in dataset.yaml"
+            )
         return told
 
     def along(self, axis: str) -> int:

@@ -13,7 +13,7 @@ Videos in folders of the root have these folders' names as their ``class``; ``la
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from videosynth.data.strips import is_picture, is_strip, strip_length
 from videosynth.types import UserError
 from videosynth.video.images import image_size, natural_key
 
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".7z")
 LOOKED_AT = 8  # pictures of a folder whose shapes decide whether they are strips
 
 
@@ -79,6 +80,8 @@ def collect(root: Path, classes: Classes) -> Collection | None:
     named = [kind for kind, there in kinds.items() if there]
     ordered = sorted(sequences, key=lambda s: natural_key(s.name))
     missing = _missing(root, labels, sequences, faults)
+    if not sequences:
+        faults += [f"{p} is packed: unpack it" for p in sorted(top.iterdir()) if p.suffix.lower() in PACKED]
     return Collection(f"collection of {' and '.join(named)}", tuple(ordered), (*faults, *missing), fps)
 
 
@@ -176,12 +179,18 @@ def _strips(pictures: dict[Path, list[Path]]) -> bool:
 
 def _missing(root: Path, labels: dict[str, Values], sequences: list[Sequence], faults: list[str]) -> list[str]:
     """Labels that belong to no video: nearly always a wrong path, which would silently leave all videos unknown."""
-    if not labels or not sequences or not root.is_dir():
+    if not sequences or faults or not root.is_dir():
         return []
-    known = {s.name for s in sequences}
-    paths = {r.path for s in sequences for r in s.frames["images"][:1] if r is not None}
-    known |= {p.relative_to(root).as_posix() for p in paths}
-    if faults or known & labels.keys():
+    unknown = unknown_names(root, labels, sequences)
+    if len(unknown) < max(1, len(labels)):
         return []
-    first = next(iter(labels))
-    return [f"{root / LABELS} names {first} but no video of that name is here: give paths relative to {root}"]
+    return [f"{root / LABELS} names {unknown[0]} but no video of that name is here: give paths relative to {root}"]
+
+
+def unknown_names(root: Path, labels: Iterable[str], sequences: Iterable[Sequence]) -> list[str]:
+    """Names of ``labels.json`` that are neither a video's nor that of its file (or first frame)."""
+    known: set[str] = set()
+    for sequence in sequences:
+        known.add(sequence.name)
+        known |= {r.path.relative_to(root).as_posix() for r in sequence.frames["images"][:1] if r is not None}
+    return [name for name in labels if name not in known]

@@ -19,6 +19,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from videosynth import ops
 from videosynth.files import atomic, read_json, write_json
 from videosynth.models.box import PREFIX, box
 from videosynth.models.upgrade import FORMAT, upgraded
@@ -83,12 +84,14 @@ class Terms:
 
 
 _PARTS = {
-    "context": "looks at no past frames, so it cannot take a first frame",
+    "context": "looks at no past frames, so it cannot take a first frame; MoCoGAN does, trained with generator.from_image true, "
+    "and VGAN with generator.conditional true",
     "start": "does not know a beginning from black frames: leave --first-frame zeros out",
     "references": "knows no looks to take from a reference; vid2vid does, trained with generator.style 3",
     "latents": "has no latents or looks to choose; vid2vid has looks, trained with generator.style 3",
     "speed": "has no motion path whose speed could be changed: leave --speed out",
 }
+FASTEST = 100  # a path is walked step by step
 _UNASKED = (None, "own", 1.0)  # what a request holds where nothing was asked
 
 
@@ -159,12 +162,12 @@ class VideoModel(L.LightningModule):
         if not request.seeds:
             raise UserError("no seeds: pass at least one")
         check_attributes(self.spec, request)
-        if request.speed <= 0:
-            raise UserError(f"the speed must be above 0, not {request.speed:g}")
+        if not 0 < request.speed <= FASTEST:
+            raise UserError(f"the speed must be above 0 and at most {FASTEST}, not {request.speed:g}")
         if request.frames is not None and request.frames < 1:
             raise UserError(f"the number of frames must be 1 or more, not {request.frames}")
         if request.frames is not None and self.longest is not None:
-            most = int((self.longest - 1) / request.speed) + 1
+            most = ops.points_on(self.longest, request.speed)
             if request.frames > most:
                 raise UserError(
                     f"this model ({type(self).__name__}) makes {most} frames at most, not {request.frames}: ask for fewer, "

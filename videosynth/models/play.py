@@ -66,14 +66,20 @@ class Play:
     def critic_weights(self) -> dict[str, float]:
         return {"adv": 1.0, "penalty": self.penalty if self.constraint == "penalty" else 0.0}
 
-    def prepared(self, critic: nn.Module) -> None:
-        """Before training: spectral norms are part of a critic; one whose singular values are to be clipped may begin with all
-        of them at the bound, so that its first scores already matter.
+    def prepared(self, *critic: nn.Module) -> None:
+        """Before training, of all parts of a critic: spectral norms belong to it; one whose singular values are to be clipped
+        may begin with all of them at the bound, so that its first scores already matter.
+
+        Raises:
+            UserError: slopes are to be measured of clips that batch norms mix.
         """
-        if self.constraint == "spectral":
-            add_spectral_norms(critic)
-        if self.begin == "bound":
-            orthogonal_init(critic)
+        if self.constraint == "penalty" and any(isinstance(m, _BatchNorm) for part in critic for m in part.modules()):
+            raise UserError("play.constraint penalty needs a critic without batch norms: set critic.norm false")
+        for part in critic:
+            if self.constraint == "spectral":
+                add_spectral_norms(part)
+            if self.begin == "bound":
+                orthogonal_init(part)
 
 
 @dataclass(frozen=True)
@@ -239,7 +245,8 @@ def chosen_attribute(spec: DataSpec, name: str) -> str:
     known = ", ".join(spec.attributes)
     if not spec.attributes:
         raise UserError(
-            "the model is to know classes but the data has none: put each class's videos in a folder of its own"
+            "the model is to know classes but the data has none: put each class's videos in a folder of its own (of moving "
+            "digits: data.digits 1), or choose a model without classes"
         )
     if not name and len(spec.attributes) > 1:
         raise UserError(f"the data has the attributes {known}: choose one with model.generator.attribute")

@@ -52,7 +52,7 @@ class InstanceNoise(nn.Module):
         self.sigma = sigma
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.sigma * torch.randn_like(x) if self.training else x
+        return x + self.sigma * torch.randn_like(x) if self.training and self.sigma else x
 
 
 def ladder(

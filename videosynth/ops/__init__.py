@@ -3,7 +3,7 @@
 from videosynth.ops.eyes import some_frames, some_times
 from videosynth.ops.images import to_float, to_uint8
 from videosynth.ops.maps import class_channels, encode_maps, instance_edges, one_hot, one_hot_channels
-from videosynth.ops.noise import along, generators, integers, normal, uniform
+from videosynth.ops.noise import along, generators, integers, normal, points_on, steps_of, uniform
 from videosynth.ops.pyramid import halve, pad_to_multiple, pyramid
 from videosynth.ops.regions import boxes_around, class_of, crop, means_over, object_keys
 from videosynth.ops.sizes import larger_frame, smaller_clip, smaller_maps
@@ -32,11 +32,13 @@ __all__ = [
     "one_hot_channels",
     "pad_to_multiple",
     "pixel_grid",
+    "points_on",
     "pyramid",
     "smaller_clip",
     "smaller_maps",
     "some_frames",
     "some_times",
+    "steps_of",
     "strided_flow",
     "to_float",
     "to_uint8",

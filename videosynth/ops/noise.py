@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 
@@ -30,6 +31,19 @@ def uniform(sources: Sequence[torch.Generator], *shape: int) -> Tensor:
 def integers(sources: Sequence[torch.Generator], below: int) -> Tensor:
     """``(B)`` from 0, ..., below - 1."""
     return torch.stack([torch.randint(below, (), generator=source) for source in sources])
+
+
+ROUNDING = 1e-9  # of frames at a speed that is no binary fraction
+
+
+def steps_of(frames: int, speed: float) -> int:
+    """Steps of a path that ``frames`` points at 0, speed, 2 * speed, ... go through."""
+    return math.ceil((frames - 1) * speed - ROUNDING) + 1
+
+
+def points_on(steps: int, speed: float) -> int:
+    """How many points at 0, speed, 2 * speed, ... a path of so many steps has: the reverse of :func:`steps_of`."""
+    return math.floor((steps - 1) / speed + ROUNDING) + 1
 
 
 def along(path: Tensor, positions: Tensor) -> Tensor:

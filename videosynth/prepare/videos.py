@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from videosynth.data.arrays import ArrayVideos
-from videosynth.data.attributes import vocabularies
+from videosynth.data.attributes import LABELS, read_labels, vocabularies
 from videosynth.data.decode import ARRAYS, Decoder, FrameRef
 from videosynth.data.index import Index, Sequence, some
+from videosynth.data.videos import unknown_names
 from videosynth.prepare.report import Report
 from videosynth.types import UserError
 
@@ -28,6 +29,7 @@ def examine(report: Report, index: Index, clip_length: int, thorough: bool) -> N
             report.add("error", "no frames", "", "there is no frame in it", "give videos, strips or folders of frames")
         return
     _lengths(report, index, clip_length)
+    _unknown_names(report, index)
     sizes = _decode(report, index, thorough)
     _told(report, index, sizes)
 
@@ -49,6 +51,18 @@ def _lengths(report: Report, index: Index, clip_length: int) -> None:
         what = f"has {len(sequence)} frame{'' if len(sequence) == 1 else 's'}, a clip needs {clip_length}"
         remedy = "give longer videos or shorten data.clip_length; short videos are left out"
         report.add(level, "videos too short", f"video {sequence.name}", what, remedy)
+
+
+def _unknown_names(report: Report, index: Index) -> None:
+    """Of ``labels.json``, where not all are (which is a fault of the index)."""
+    if not index.root.is_dir():
+        return
+    unknown = unknown_names(index.root, read_labels(index.root).videos, index.sequences)
+    if unknown:
+        what = f"names {unknown[0]}, but no video of that name is here" + (
+            f" (nor of {len(unknown) - 1} more names)" if len(unknown) > 1 else ""
+        )
+        report.add("warning", "labels of no video", LABELS, what, "correct the names, or remove them")
 
 
 def _decode(report: Report, index: Index, thorough: bool) -> Counter[tuple[int, int]]:

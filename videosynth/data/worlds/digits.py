@@ -42,6 +42,9 @@ def read_glyphs(path: Path) -> Glyphs:
     Raises:
         UserError: there is no such file, or it does not hold glyphs.
     """
+    if path.is_dir():
+        files = ", ".join(sorted(p.name for p in path.iterdir() if p.suffix in (".npy", ".npz"))) or "no .npz or .npy"
+        raise UserError(f"data.glyphs: {path} is a folder (it holds {files}): give a file of N x 28 x 28 pictures")
     if not path.is_file():
         raise UserError(f"data.glyphs: there is no file {path}: give an .npz or .npy of N x 28 x 28 pictures")
     labels = None

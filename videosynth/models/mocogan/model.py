@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from videosynth import ops
 from videosynth.losses.adversarial import generator_loss
@@ -102,7 +101,7 @@ class MoCoGAN(VideoModel):
             self.groups["i"] = schedule.group("image_critic", critic=True)
             self.weights["i"] = weights
         for critic in self._critics():
-            self.play.prepared(critic)
+            self.play.prepared(*_bounded(critic))
         motion = ("start", "innovation", *((CATEGORY,) if self.classes else ()))
         self.parts = {"motion": motion} if self.shape.from_image else {"content": ("content",), "motion": motion}
         self.takes, self.uniform = frozenset({"latents", "speed"}), (CATEGORY,)
@@ -147,7 +146,7 @@ class MoCoGAN(VideoModel):
         given = (request.latents or {}).get("innovation")
         if given is None:
             return
-        needed = math.ceil(((request.frames or self.schedule.clip_length) - 1) * request.speed - 1e-9) + 1
+        needed = ops.steps_of(request.frames or self.schedule.clip_length, request.speed)
         if (
             given.dim() != 3
             or given.shape[1] < needed
@@ -209,8 +208,7 @@ class MoCoGAN(VideoModel):
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         optimizers = super().configure_optimizers()
         for optimizer, critic in zip(optimizers[1:], self._critics(), strict=True):
-            # The class head is no critic: bounded, its logits could not grow apart.
-            keep_smooth(self, optimizer, [critic.trunk, critic.score], self.play)
+            keep_smooth(self, optimizer, _bounded(critic), self.play)
         return optimizers
 
     def training_step(self, clip: Clip, _: Any) -> None:
@@ -283,6 +281,11 @@ class MoCoGAN(VideoModel):
                 )
             if terms.wants("first"):
                 terms["first"] = (fake.frames[:, 0] - ops.to_float(clip.frames[:, 0])).abs().mean()
+
+
+def _bounded(critic: VideoCritic | ImageCritic) -> list[nn.Module]:
+    """What keeps a critic smooth is for these: the class head is no critic, its logits are to grow apart."""
+    return [critic.trunk, critic.score]
 
 
 def _entropy(classes: Tensor | None, ids: Tensor | None) -> Tensor:

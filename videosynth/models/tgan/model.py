@@ -104,7 +104,7 @@ class TGAN(VideoModel):
         """The video is made whole and handed out frame by frame; noise and class are in the first one, as latents."""
         z = latent(request, "z", ops.uniform(ops.generators(request.seeds, "z"), self.shape.latent)).to(self.device)
         label = asked_class(self.spec, self.attribute, request).to(self.device) if self.classes else None
-        most = int((self.schedule.clip_length - 1) / request.speed) + 1
+        most = ops.points_on(self.schedule.clip_length, request.speed)
         positions = torch.arange(request.frames or most, device=self.device) * request.speed
         video = self.cell(z, label, positions)
         made = {f"{LATENT}z": z} | ({} if label is None else {f"{LATENT}{CATEGORY}": label})
@@ -126,6 +126,11 @@ class TGAN(VideoModel):
 
     def _fake(self, clip: Clip) -> Fake:
         """Videos from fresh noise, of the classes that the clips have."""
+        if clip.batch < 2:
+            raise UserError(
+                "TGAN's batch norms need two clips or more at once: set data.batch_size to at least twice "
+                "model.schedule.critic_steps"
+            )
         z = 2 * torch.special.ndtr(training_noise(self, clip.batch, self.shape.latent)) - 1  # U(-1, 1)
         label = None
         if self.classes:
