@@ -114,7 +114,7 @@ def test_videos_from_noise(tmp_path, monkeypatch, capsys):
         "evaluate": "--count 4",
     }
     found = commands(3)
-    assert [c[0] for c in found] == ["train", *["generate"] * 4, "evaluate"]
+    assert [c[0] for c in found] == ["generate", "train", *["generate"] * 4, "evaluate"]
     for command in found:
         words = command + shlex.split(smaller[command[0]])
         assert main(words) == 0, f"videosynth {' '.join(words)}: {capsys.readouterr().err[-1000:]}"
