@@ -91,13 +91,14 @@ def _frames(path: Path) -> Iterator[VideoReader | np.ndarray]:
     """Something to index frames of, and to ask how many there are."""
     if path.is_file() and is_picture(path):
         image = read_image(path)
-        strip = is_strip((image.shape[0], image.shape[1])) and bool(
-            strip_length(path)
-        )  # which says how a damaged one is mended
-        yield cut(image) if strip else image[None]
-        return
-    with VideoReader(path) as reader:
-        yield reader
+        if is_strip((image.shape[0], image.shape[1])):
+            strip_length(path)  # a damaged one is refused, with its remedy
+            yield cut(image)
+        else:
+            yield image[None]
+    else:
+        with VideoReader(path) as reader:
+            yield reader
 
 
 def _fitted(image: np.ndarray, spec: DataSpec) -> np.ndarray:
