@@ -13,10 +13,9 @@ import torch
 
 from videosynth import ops
 from videosynth.apps.edit import relabelled
-from videosynth.apps.maps import first_frame, open_maps
+from videosynth.apps.maps import first_frame, in_size, open_maps
 from videosynth.data.index import frame_slice
 from videosynth.data.strips import cut, is_picture, is_strip, strip_length
-from videosynth.data.transforms import fitted, resize_image
 from videosynth.models.base import load
 from videosynth.types import Clip, DataSpec, Request, UserError
 from videosynth.video.images import IMAGE_SUFFIXES, read_image
@@ -82,7 +81,7 @@ def given_frames(path: str, spec: DataSpec, part: str | None = None) -> Clip:
         chosen = range(*frame_slice(part or "-1:").indices(len(reader)))
         if not chosen:
             raise UserError(f"--slice {part or '-1:'} leaves none of the {len(reader)} frames of {path}: choose others")
-        frames = np.stack([_fitted(reader[i], spec) for i in chosen])
+        frames = np.stack([in_size(reader[i], spec) for i in chosen])
     return Clip(frames=torch.from_numpy(frames).permute(0, 3, 1, 2)[None])
 
 
@@ -99,10 +98,3 @@ def _frames(path: Path) -> Iterator[VideoReader | np.ndarray]:
     else:
         with VideoReader(path) as reader:
             yield reader
-
-
-def _fitted(image: np.ndarray, spec: DataSpec) -> np.ndarray:
-    height, width = spec.size
-    scaled = resize_image(image, fitted((image.shape[0], image.shape[1]), spec.size, spec.fit))
-    top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
-    return np.ascontiguousarray(scaled[top : top + height, left : left + width])

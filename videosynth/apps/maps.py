@@ -126,12 +126,15 @@ def resized(spec: DataSpec, size: tuple[int, int] | None) -> DataSpec:
 
 def first_frame(path: Path | str, spec: DataSpec) -> Clip:
     """A picture as the context of one video, resized and cut to the spec's size."""
-    image = read_image(path)
+    return Clip(frames=torch.from_numpy(in_size(read_image(path), spec)).permute(2, 0, 1)[None, None])
+
+
+def in_size(image: np.ndarray, spec: DataSpec) -> np.ndarray:
+    """A picture ``H W 3`` resized and cut in its middle to the spec's size, in memory of its own."""
     height, width = spec.size
     scaled = resize_image(image, fitted((image.shape[0], image.shape[1]), spec.size, spec.fit))
     top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
-    cut = np.ascontiguousarray(scaled[top : top + height, left : left + width])
-    return Clip(frames=torch.from_numpy(cut.copy()).permute(2, 0, 1)[None, None])
+    return scaled[top : top + height, left : left + width].copy()
 
 
 def target_files(out: Path, names: list[str]) -> list[Path]:
